@@ -1,0 +1,58 @@
+"""`initialize`: what the client can do, and what we answer. Touches neither disk nor network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from acp_agent import __version__
+from acp_agent.acp.params import Json, as_object, as_text
+
+PROTOCOL_VERSION = 1
+AUTH_METHOD = "configured-model"
+"""Agent-type, and always offered: a client that calls `authenticate` at once is answered."""
+
+
+class Client(NamedTuple):
+    """What the client said of itself. What it left out, it cannot do."""
+
+    name: str = ""
+    version: str = ""
+    reads_files: bool = False
+    writes_files: bool = False
+    shows_notices: bool = False
+
+
+def client_of(params: object) -> Client:
+    """The client that sent `params` with `initialize`."""
+    values = as_object(params)
+    info = as_object(values.get("clientInfo"))
+    offered = as_object(values.get("clientCapabilities"))
+    files = as_object(offered.get("fs"))
+    session = as_object(offered.get("session"))
+    return Client(
+        name=as_text(info.get("name")) or "",
+        version=as_text(info.get("version")) or "",
+        reads_files=files.get("readTextFile") is True,
+        writes_files=files.get("writeTextFile") is True,
+        shows_notices=isinstance(session.get("notices"), dict),
+    )
+
+
+def answer() -> Json:
+    """The result of `initialize`. There is one protocol version, so the request changes nothing."""
+    return {
+        "protocolVersion": PROTOCOL_VERSION,
+        "agentInfo": {"name": "acp-agent", "title": "acp-agent", "version": __version__},
+        "agentCapabilities": {
+            "loadSession": False,
+            "promptCapabilities": {"image": False, "audio": False, "embeddedContext": True},
+            "mcpCapabilities": {"http": False, "sse": False},
+        },
+        "authMethods": [
+            {
+                "id": AUTH_METHOD,
+                "name": "Configured model",
+                "description": "The model and key of the settings or the environment; see `acp-agent doctor`.",
+            }
+        ],
+    }

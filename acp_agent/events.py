@@ -1,0 +1,189 @@
+"""The one stream of events: what happens in a session, as data.
+
+A turn emits them and knows nobody who listens. The journal keeps them, the history folds
+them into the next model request, the ACP encoder shows them to the editor, the JSON-lines
+printer prints them. Ids are unique within a session and stable for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from acp_agent.content import Part
+
+ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"]
+CallStatus = Literal["pending", "in_progress", "completed", "failed"]
+StopReason = Literal["end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled"]
+Priority = Literal["high", "medium", "low"]
+PlanStatus = Literal["pending", "in_progress", "completed"]
+Severity = Literal["info", "warning", "error"]
+
+
+class Location(NamedTuple):
+    """A place the editor can follow: absolute path, 1-based line."""
+
+    path: str
+    line: int | None = None
+
+
+class ShownText(NamedTuple):
+    """Text for the person to see under a tool call."""
+
+    text: str
+
+
+class ShownDiff(NamedTuple):
+    """A file's text before and after; `old_text` is None for a new file."""
+
+    path: str
+    old_text: str | None
+    new_text: str
+
+
+Shown = ShownText | ShownDiff
+
+
+class PlanEntry(NamedTuple):
+    content: str
+    priority: Priority = "medium"
+    status: PlanStatus = "pending"
+
+
+class Choice(NamedTuple):
+    value: str
+    name: str
+    description: str | None = None
+
+
+class Option(NamedTuple):
+    """A setting of a session that the editor shows as a selector."""
+
+    id: str
+    name: str
+    category: str
+    current: str
+    choices: tuple[Choice, ...]
+
+
+class Command(NamedTuple):
+    name: str
+    description: str
+    hint: str | None = None
+
+
+class TurnStarted(NamedTuple):
+    turn_id: str
+
+
+class TurnEnded(NamedTuple):
+    turn_id: str
+    stop_reason: StopReason | None
+    """None when the turn ended in `error`."""
+    error: str | None = None
+
+
+class UserMessage(NamedTuple):
+    message_id: str
+    content: tuple[Part, ...]
+
+
+class TextDelta(NamedTuple):
+    message_id: str
+    text: str
+
+
+class ThoughtDelta(NamedTuple):
+    message_id: str
+    text: str
+
+
+class ToolCallStarted(NamedTuple):
+    """The model has begun a call, in the message `message_id`; its arguments may still be coming."""
+
+    call_id: str
+    message_id: str
+    name: str
+    title: str
+    kind: ToolKind
+
+
+class ToolCallUpdated(NamedTuple):
+    """Any field that is not None replaces what was known of the call."""
+
+    call_id: str
+    arguments: str | None = None
+    """The arguments as the model wrote them, for the history."""
+    status: CallStatus | None = None
+    title: str | None = None
+    locations: tuple[Location, ...] | None = None
+    content: tuple[Shown, ...] | None = None
+    raw_input: dict[str, object] | None = None
+
+
+class ToolCallFinished(NamedTuple):
+    """A call's one final event. `output` is for the model, `content` for the person, `record` for the log."""
+
+    call_id: str
+    failed: bool
+    output: str
+    content: tuple[Shown, ...] | None = None
+    locations: tuple[Location, ...] | None = None
+    record: dict[str, object] | None = None
+
+
+class PlanChanged(NamedTuple):
+    """The whole plan, each time."""
+
+    entries: tuple[PlanEntry, ...]
+
+
+class UsageChanged(NamedTuple):
+    """Tokens in the context after the latest model request, of the model's window."""
+
+    used: int
+    size: int
+
+
+class ModeChanged(NamedTuple):
+    mode_id: str
+
+
+class OptionsChanged(NamedTuple):
+    options: tuple[Option, ...]
+
+
+class CommandsChanged(NamedTuple):
+    commands: tuple[Command, ...]
+
+
+class NoticeRaised(NamedTuple):
+    """Something a person should know that is no part of the conversation; never replayed."""
+
+    severity: Severity
+    title: str
+    description: str | None = None
+
+
+Event = (
+    TurnStarted
+    | TurnEnded
+    | UserMessage
+    | TextDelta
+    | ThoughtDelta
+    | ToolCallStarted
+    | ToolCallUpdated
+    | ToolCallFinished
+    | PlanChanged
+    | UsageChanged
+    | ModeChanged
+    | OptionsChanged
+    | CommandsChanged
+    | NoticeRaised
+)
+
+
+class Listener(Protocol):
+    """Takes every event in order. Must be quick and must not raise."""
+
+    def __call__(self, event: Event, /) -> None: ...

@@ -1,0 +1,82 @@
+"""What a model is: a stream of events for a request. Failures are events too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from acp_agent.models.messages import ModelRequest
+
+FailureKind = Literal[
+    "auth", "rate_limit", "context_length", "network", "timeout", "server", "request", "protocol"
+]
+
+
+class TextPiece(NamedTuple):
+    text: str
+
+
+class ThoughtPiece(NamedTuple):
+    text: str
+
+
+class CallStarted(NamedTuple):
+    """The model begins a tool call; `index` tells the calls of one answer apart."""
+
+    index: int
+    name: str
+
+
+class CallArguments(NamedTuple):
+    """More of a call's arguments, as JSON text."""
+
+    index: int
+    piece: str
+
+
+class Usage(NamedTuple):
+    """Tokens of one request. `input` includes `cached`, `output` includes `reasoning`."""
+
+    input: int
+    output: int
+    cached: int = 0
+    reasoning: int = 0
+
+
+class Finished(NamedTuple):
+    """The answer is complete; nothing follows."""
+
+    reason: Literal["end", "tools", "length", "refusal"]
+    usage: Usage | None = None
+
+
+class Failed(NamedTuple):
+    """The request failed; nothing follows. `message` is for a person and says what to do."""
+
+    kind: FailureKind
+    message: str
+    details: str = ""
+    """What the provider said."""
+
+
+StreamEvent = TextPiece | ThoughtPiece | CallStarted | CallArguments | Finished | Failed
+
+
+class Model(Protocol):
+    """One model at one provider, ready to be asked."""
+
+    @property
+    def name(self) -> str:
+        """`alias/model`, as the model option shows it."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """The context window in tokens; a guess when the model is unknown."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+        """The answer, ending in exactly one Finished or Failed. Raises nothing but cancellation."""
+        ...
