@@ -52,7 +52,7 @@ def answer() -> Json:
             {
                 "id": AUTH_METHOD,
                 "name": "Configured model",
-                "description": "The model and key of the settings or the environment; see `acp-agent doctor`.",
+                "description": "The model and key of the settings or environment; see `acp-agent doctor`.",
             }
         ],
     }

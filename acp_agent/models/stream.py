@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 FailureKind = Literal[
     "auth", "rate_limit", "context_length", "network", "timeout", "server", "request", "protocol"
 ]
+    "auth", "rate_limit", "context_length", "network", "timeout", "server", "request", "protocol"
+]
 
 
 class TextPiece(NamedTuple):
@@ -23,16 +25,16 @@ class ThoughtPiece(NamedTuple):
 
 
 class CallStarted(NamedTuple):
-    """The model begins a tool call; `index` tells the calls of one answer apart."""
+    """The model begins a tool call; `slot` tells the calls of one answer apart."""
 
-    index: int
+    slot: int
     name: str
 
 
 class CallArguments(NamedTuple):
     """More of a call's arguments, as JSON text."""
 
-    index: int
+    slot: int
     piece: str
 
 
