@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 FailureKind = Literal[
     "auth", "rate_limit", "context_length", "network", "timeout", "server", "request", "protocol"
 ]
-    "auth", "rate_limit", "context_length", "network", "timeout", "server", "request", "protocol"
-]
 
 
 class TextPiece(NamedTuple):
