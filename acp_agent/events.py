@@ -121,6 +121,13 @@ class ToolCallUpdated(NamedTuple):
     raw_input: dict[str, object] | None = None
 
 
+class ToolCallProgress(NamedTuple):
+    """What a running call shows so far, replacing what it showed before; not kept."""
+
+    call_id: str
+    content: tuple[Shown, ...]
+
+
 class ToolCallFinished(NamedTuple):
     """A call's one final event. `output` is for the model, `content` for the person, `record` for the log."""
 
@@ -173,6 +180,7 @@ Event = (
     | ThoughtDelta
     | ToolCallStarted
     | ToolCallUpdated
+    | ToolCallProgress
     | ToolCallFinished
     | PlanChanged
     | UsageChanged

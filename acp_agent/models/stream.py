@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from acp_agent.models.messages import ModelRequest
 
@@ -77,6 +77,6 @@ class Model(Protocol):
         """The context window in tokens; a guess when the model is unknown."""
         ...
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         """The answer, ending in exactly one Finished or Failed. Raises nothing but cancellation."""
         ...

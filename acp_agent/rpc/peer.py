@@ -34,6 +34,8 @@ from acp_agent.rpc.codec import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anyio.abc import TaskGroup
 
     from acp_agent.rpc.codec import Id, Params
@@ -58,7 +60,14 @@ class Channel(Protocol):
 
 
 Work = Callable[[], Awaitable[object]]
-"""The rest of a request: gives the result, or raises AgentError."""
+"""The rest of a request: gives the result or a Reply, or raises AgentError."""
+
+
+class Reply(NamedTuple):
+    """A result, and what is to happen right after it has been queued."""
+
+    result: object
+    then: Callable[[], None]
 
 
 class Router(Protocol):
@@ -113,13 +122,13 @@ class Peer:
         self._incoming: dict[Id, _Incoming] = {}
         self._closed = False
 
-    async def serve(self, first: Callable[[], list[bytes]] = list) -> None:
+    async def serve(self, first: Sequence[bytes] = ()) -> None:
         """Handles messages until the stream ends, then cancels what is still running and returns.
 
-        `first` gives lines that were read before the peer took over.
+        `first` are lines that were read before the peer took over.
         """
         async with anyio.create_task_group() as tasks:
-            for line in first():
+            for line in first:
                 self._accept(decode(line), tasks)
             while lines := await self._channel.receive():
                 for line in lines:
@@ -196,12 +205,16 @@ class Peer:
     async def _answer(self, incoming: _Incoming, work: Work) -> None:
         request, scope = incoming
         line = failure(request.id, RequestCancelled("Request cancelled"))
+        value: object = None
         try:
             with scope:
-                line = result(request.id, await work())
+                value = await work()
+                line = result(request.id, value.result if isinstance(value, Reply) else value)
         except Exception as error:  # the boundary, see _failure
             line = _failure(request, error)
         self._finish(incoming, line)
+        if isinstance(value, Reply):
+            value.then()
 
     def _finish(self, incoming: _Incoming, line: bytes) -> None:
         if self._incoming.get(incoming.request.id) is incoming:

@@ -102,7 +102,7 @@ class StdioChannel:
             if lines:
                 self._tell(self._take, lines)
             if not data:
-                self._tell(self._end)
+                self._tell(self.end)
                 return
 
     # In the writing thread -----------------------------------------------------
@@ -138,8 +138,8 @@ class StdioChannel:
         self._lines += lines
         self._arrived.set()
 
-    def _end(self) -> None:
-        """Nothing more comes."""
+    def end(self) -> None:
+        """Acts as if the other side had ended the stream."""
         self._ended = True
         self._arrived.set()
 
@@ -148,4 +148,4 @@ class StdioChannel:
         with self._wake:
             self._broken = True
         self._relaxed.set()
-        self._end()
+        self.end()

@@ -1,0 +1,90 @@
+"""The editor as one session sees it: shows events, serves files, asks the person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from acp_agent.acp.encoder import Encoder
+from acp_agent.acp.params import as_object, as_text
+from acp_agent.errors import PeerError
+from acp_agent.events import NoticeRaised, ThoughtDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from acp_agent.acp.initialize import Client
+    from acp_agent.events import Event
+    from acp_agent.rpc.peer import Peer
+
+REQUEST_LIMIT_S = 20.0
+"""Some clients never answer what they do not know."""
+
+
+class PermissionOption(NamedTuple):
+    id: str
+    kind: str
+    name: str
+
+
+class Editor:
+    """A listener, and what a session may ask of the client. Asks only for what the client offers."""
+
+    def __init__(self, peer: Peer, client: Client, session_id: str) -> None:
+        self._peer = peer
+        self._client = client
+        self._session_id = session_id
+        self._encoder = Encoder()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, NoticeRaised) and not self._client.shows_notices:
+            if event.severity == "info":
+                return
+            event = ThoughtDelta("notice", f"{event.title}\n")  # what a person must know is not dropped
+        for update in self._encoder.encode(event):
+            self._peer.notify("session/update", {"sessionId": self._session_id, "update": update})
+
+    async def drain(self) -> None:
+        """Waits while the client is too far behind with reading."""
+        await self._peer.drain()
+
+    @property
+    def reads(self) -> bool:
+        """Whether the client serves files, with what is not saved yet."""
+        return self._client.reads_files
+
+    @property
+    def writes(self) -> bool:
+        """Whether the client writes files."""
+        return self._client.writes_files
+
+    async def read_text(self, path: str) -> str:
+        """The text of a file as the editor has it. Raises PeerError."""
+        answer = await self._request("fs/read_text_file", {"path": path})
+        text = as_text(as_object(answer).get("content"))
+        if text is None:
+            raise PeerError("fs/read_text_file: the client answered without content")
+        return text
+
+    async def write_text(self, path: str, text: str) -> None:
+        """Writes a file through the editor. Raises PeerError."""
+        await self._request("fs/write_text_file", {"path": path, "content": text})
+
+    async def request_permission(self, call_id: str, options: Sequence[PermissionOption]) -> str | None:
+        """The id of the option that the person chose; None when there was no choice.
+
+        Waits as long as the person takes. Raises PeerError.
+        """
+        params: dict[str, object] = {
+            "sessionId": self._session_id,
+            "toolCall": self._encoder.tool_call(call_id),
+            "options": [{"optionId": each.id, "kind": each.kind, "name": each.name} for each in options],
+        }
+        answer = await self._peer.request("session/request_permission", params, timeout_s=None)
+        outcome = as_object(as_object(answer).get("outcome"))
+        if outcome.get("outcome") != "selected":
+            return None
+        return as_text(outcome.get("optionId"))
+
+    async def _request(self, method: str, params: dict[str, object]) -> object:
+        params = {"sessionId": self._session_id, **params}
+        return await self._peer.request(method, params, REQUEST_LIMIT_S)

@@ -1,0 +1,39 @@
+"""session/prompt and session/cancel."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from acp_agent.acp.content import parts_of
+from acp_agent.acp.params import Params, as_object, as_text
+
+if TYPE_CHECKING:
+    from acp_agent.acp.connection import Connection
+    from acp_agent.acp.params import Json
+    from acp_agent.acp.ports import Prompt
+    from acp_agent.rpc.codec import Request
+    from acp_agent.rpc.peer import Work
+
+
+def begin(connection: Connection, request: Request) -> Work:
+    """Queues the prompt at once, so that prompts and cancels take effect in the order they were sent."""
+    params = Params(request.method, request.params)
+    session = connection.session(params)
+    prompt = session.submit(parts_of(params))
+    connection.prompts[request.id] = (session, prompt)
+    return partial(_outcome, connection, request, prompt)
+
+
+async def _outcome(connection: Connection, request: Request, prompt: Prompt) -> Json:
+    try:
+        return {"stopReason": await prompt.outcome()}
+    finally:
+        connection.prompts.pop(request.id, None)
+
+
+def cancel(connection: Connection, params: object) -> None:
+    """A session that is not known, or has nothing to cancel, is no error: there is nobody to tell."""
+    session = connection.sessions.get(as_text(as_object(params).get("sessionId")) or "")
+    if session:
+        session.cancel()

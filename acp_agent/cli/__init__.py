@@ -1,0 +1,97 @@
+"""The command line. Without arguments and with a pipe on standard input it is an ACP agent."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from acp_agent.config.load import Overrides
+
+COMMANDS = {
+    "run": "run one prompt and print the answer",
+    "chat": "talk to the agent in this terminal, as an editor would",
+    "demo": "see it work: no model, no key, no network",
+    "sessions": "list and show past sessions",
+    "doctor": "check what the agent needs and say what to do",
+    "config": "show, check and describe the settings",
+}
+"""Each is a module of this package with `add_arguments(parser)` and `run(args) -> exit status`."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments:
+        return _without_command(None)
+    args = _parser(arguments).parse_args(arguments)
+    if args.command is None:
+        return _without_command(args)
+    try:
+        return _command(args.command).run(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def _without_command(args: argparse.Namespace | None) -> int:
+    if _is_terminal(0):
+        from acp_agent.cli.welcome import show
+
+        return show()
+    from acp_agent.cli.serve import serve
+
+    return serve(args)
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
+def _command(name: str) -> object:
+    import importlib
+
+    return importlib.import_module(f"acp_agent.cli.{name}")
+
+
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    import argparse
+
+    from acp_agent import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="acp-agent",
+        description="A coding agent for editors that speak the Agent Client Protocol. Without a command it "
+        "is that agent, on standard input and output: this is what an editor's configuration names.",
+        epilog="`acp-agent COMMAND --help` tells more; `acp-agent demo` shows it at work.",
+    )
+    parser.add_argument("--version", action="version", version=f"acp-agent {__version__}")
+    add_overrides(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name in arguments:  # only the one that is meant is worth importing
+            _command(name).add_arguments(command)
+    return parser
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """The flags that beat settings and environment, for the commands that start an agent."""
+    parser.add_argument("--provider", metavar="NAME", help="the provider to use, as in the settings")
+    parser.add_argument("--model", metavar="MODEL", help="the model to use at that provider")
+    parser.add_argument("--mode", metavar="MODE", help="standard, restrictive, accept or yolo")
+
+
+def overrides_of(args: argparse.Namespace | None) -> Overrides:
+    """What those flags say."""
+    from acp_agent.config.load import Overrides
+
+    return Overrides(args.provider, args.model, args.mode) if args else Overrides()

@@ -1,0 +1,100 @@
+"""`acp-agent sessions`: what the journals hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from acp_agent.session.journal import Contents, Record
+    from acp_agent.session.store import Store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="list sessions, the one used last first")
+    show = actions.add_parser("show", help="print a session")
+    show.add_argument("session", metavar="SESSION", help="its id, or enough of its beginning")
+    show.add_argument("--json", action="store_true", help="print its records, one JSON object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    from acp_agent.config.paths import data_dir
+    from acp_agent.errors import AgentError
+    from acp_agent.session.store import Store
+
+    store = Store(data_dir(os.environ))
+    if args.action == "list":
+        return _list(store)
+    try:
+        contents = store.read(store.complete(args.session))
+    except AgentError as error:
+        print(f"acp-agent: {error}", file=sys.stderr)
+        return 1
+    for problem in contents.skipped:
+        print(f"acp-agent: skipped {problem}", file=sys.stderr)
+    if args.json:
+        _print_records(contents)
+    else:
+        _print_conversation(contents)
+    return 0
+
+
+def _list(store: Store) -> int:
+    from acp_agent.errors import JournalError
+
+    status = 0
+    for summary in store.summaries():
+        if isinstance(summary, JournalError):
+            print(f"acp-agent: {summary}", file=sys.stderr)
+            status = 1
+            continue
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.updated))
+        print(f"{summary.session_id}  {when}  {summary.cwd}  {summary.title or '(no prompt yet)'}")
+    return status
+
+
+def _print_records(contents: Contents) -> None:
+    from acp_agent.session.records import to_json
+
+    for record in contents.records:
+        head = {"n": record.number, "p": record.parent, "t": record.time}
+        print(json.dumps({**head, **to_json(record.event)}, ensure_ascii=False))
+
+
+def _print_conversation(contents: Contents) -> None:
+    created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(contents.header.created))
+    print(f"{contents.header.session_id} in {contents.header.cwd}, begun {created}")
+    titles: dict[str, str] = {}
+    for record in contents.records:
+        _print_event(record, titles)
+    print()
+
+
+def _print_event(record: Record, titles: dict[str, str]) -> None:
+    from acp_agent import events as e
+    from acp_agent.content import Text
+
+    match record.event:
+        case e.UserMessage(_, content):
+            print(
+                "\n\n> "
+                + "\n> ".join(part.text if isinstance(part, Text) else part.uri or "" for part in content)
+            )
+        case e.TextDelta(_, text):
+            print(text, end="")
+        case e.ToolCallStarted(call_id, _, _, title):
+            titles[call_id] = title
+        case e.ToolCallUpdated(call_id, title=title) if title:
+            titles[call_id] = title
+        case e.ToolCallFinished(call_id, failed):
+            print(f"\n[{'failed' if failed else 'done'}] {titles.get(call_id, call_id)}")
+        case e.TurnEnded(_, reason, error) if reason != "end_turn":
+            print(f"\n[{error or reason}]")
+        case _:
+            pass

@@ -1,0 +1,54 @@
+"""AGENTS.md and CLAUDE.md: what the user and the project ask of any agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAMES = ("AGENTS.md", "CLAUDE.md")
+MAX_BYTES = 32 * 1024
+"""More than this of one file is cut: it would be paid for with every request."""
+
+
+class Instructions(NamedTuple):
+    """Where instruction files are looked for."""
+
+    user_dir: Path | None
+    """The user's own; None turns all instruction files off."""
+    cwd: Path
+    home: Path
+
+    def sections(self) -> list[str]:
+        """The files' texts under their paths, the most general first, equal texts once."""
+        if self.user_dir is None:
+            return []
+        found: dict[str, Path] = {}
+        for folder in (self.user_dir, *self._project_folders()):
+            for path in (folder / name for name in NAMES):
+                if text := _read(path):
+                    found.setdefault(text, path)
+        return [f"\nInstructions from {path}:\n{text}\n" for text, path in found.items()]
+
+    def _project_folders(self) -> Iterator[Path]:
+        """From the root of the checkout down to the working directory.
+
+        Outside of a checkout only the working directory: what lies above it may be anybody's.
+        """
+        folders = [self.cwd, *self.cwd.parents]
+        root = next((folder for folder in folders if (folder / ".git").exists()), self.cwd)
+        if root == self.home and self.cwd != self.home:
+            root = self.cwd  # dotfiles kept in a repository do not make the home a project
+        yield from reversed(folders[: folders.index(root) + 1])
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError:
+        return ""
+    text = data[:MAX_BYTES].decode("utf-8", "replace").strip()
+    return f"{text}\n[cut at {MAX_BYTES >> 10} KiB]" if len(data) > MAX_BYTES else text

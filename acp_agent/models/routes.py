@@ -1,0 +1,181 @@
+"""Which models there are and how each is reached: settings and environment put together."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from acp_agent.errors import AuthRequired
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acp_agent.config.schema import ProviderEntry, Settings
+
+DEFAULT_WINDOW = 128_000
+"""Tokens, for models nobody has said anything about."""
+WHAT_TO_SET = (
+    "No model is configured. Set a key such as OPENAI_API_KEY, DEEPSEEK_API_KEY or OPENROUTER_API_KEY, "
+    "start Ollama, or name a provider in the file that `acp-agent config path` prints "
+    "(docs/configuration.md). `acp-agent doctor` checks it."
+)
+
+
+class ProviderType(NamedTuple):
+    """A kind of model service, from providers.json."""
+
+    protocol: str
+    base_url: str | None = None
+    key_env: tuple[str, ...] = ()
+    """Environment variables that may hold the key, best first."""
+    model: str | None = None
+    needs_key: bool = True
+    detect: int | None = None
+    """Place in the order in which the environment is searched for a key when nothing is configured."""
+
+
+class Key(NamedTuple):
+    value: str | None
+    source: str
+    """Where it came from, for a person; never the key itself."""
+
+
+class Route(NamedTuple):
+    """One model at one endpoint, with what it takes to ask it."""
+
+    alias: str
+    provider: ProviderType
+    base_url: str
+    model: str
+    key: Key
+    headers: Mapping[str, str]
+    window: int
+    request_limit_s: float
+    """Until the service begins to answer."""
+    silence_limit_s: float
+    """Between two pieces of an answer."""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    script: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`alias/model`, as the model option shows it."""
+        return f"{self.alias}/{self.model}"
+
+
+def _data(name: str) -> dict[str, object]:
+    return json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+@cache
+def provider_types() -> Mapping[str, ProviderType]:
+    """The kinds of service that are known, by name."""
+    table = cast("dict[str, dict[str, object]]", _data("providers.json")["types"])
+    return {
+        name: ProviderType(**{**entry, "key_env": tuple(cast("list[str]", entry.get("key_env", [])))})  # pyright: ignore[reportArgumentType]
+        for name, entry in table.items()
+    }
+
+
+@cache
+def _windows() -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (part, tokens) for part, tokens in cast("list[tuple[str, int]]", _data("windows.json")["windows"])
+    )
+
+
+def window_of(model: str) -> int:
+    """The context window in tokens, by the first text of windows.json that the model's name contains."""
+    name = model.lower()
+    return next((tokens for part, tokens in _windows() if part in name), DEFAULT_WINDOW)
+
+
+def active_alias(settings: Settings, env: Mapping[str, str]) -> str | None:
+    """The provider to start with: the one named, else the first configured, else the first with a key."""
+    if settings.provider:
+        return settings.provider
+    if settings.providers:
+        return next(iter(settings.providers))
+    types = provider_types().items()
+    searched = sorted((kind.detect, name) for name, kind in types if kind.detect is not None)
+    return next(
+        (name for _, name in searched if any(env.get(key) for key in provider_types()[name].key_env)), None
+    )
+
+
+def routes(settings: Settings, env: Mapping[str, str]) -> tuple[Route, ...]:
+    """Every model that can be asked, the one to start with first. Raises AuthRequired for the active one."""
+    active = active_alias(settings, env)
+    if active is None:
+        return ()
+    found = [route(active, settings, env)]
+    for alias in settings.providers:
+        if alias != active:
+            try:
+                found.append(route(alias, settings, env))
+            except AuthRequired:
+                continue  # not usable now; it is offered once its key is there
+    return tuple(found)
+
+
+def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | None = None) -> Route:
+    """How to ask a provider's model: `model`, or the one of the settings.
+
+    Raises AuthRequired saying what is missing.
+    """
+    from acp_agent.config.schema import ProviderEntry
+
+    entry = settings.providers.get(alias) or ProviderEntry()  # pyright: ignore[reportCallIssue]
+    kind = entry.provider_type or alias
+    provider = provider_types().get(kind.lower())
+    if provider is None:
+        raise AuthRequired(
+            f"Provider {alias!r} is of an unknown type {kind!r}. Set providers.{alias}.provider_type to one "
+            f"of: {', '.join(provider_types())} (custom is any OpenAI-compatible endpoint, with base_url)."
+        )
+    base_url = entry.base_url or provider.base_url
+    model = model or entry.model or provider.model
+    if provider.protocol != "scripted" and not base_url:
+        raise AuthRequired(f"Set providers.{alias}.base_url: where is the endpoint of {alias!r}?")
+    if not model:
+        raise AuthRequired(f"Set providers.{alias}.model: which model is {alias!r} to use?")
+    return Route(
+        alias=alias,
+        provider=provider,
+        base_url=(base_url or "").rstrip("/"),
+        model=model,
+        key=_key(alias, entry, provider, env),
+        headers=_headers(entry, env),
+        window=entry.context_window or settings.context_window or window_of(model),
+        request_limit_s=settings.timeouts.request_secs,
+        silence_limit_s=entry.stream_chunk_timeout_secs or settings.timeouts.stream_chunk_secs,
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        script=entry.script,
+    )
+
+
+def _key(alias: str, entry: ProviderEntry, provider: ProviderType, env: Mapping[str, str]) -> Key:
+    from acp_agent.config.variables import expand
+
+    if entry.api_key:
+        return Key(expand(entry.api_key, env), f"providers.{alias}.api_key")
+    variables = (entry.api_key_env,) if entry.api_key_env else provider.key_env
+    for variable in variables:
+        if value := env.get(variable):
+            return Key(value, f"${variable}")
+    if entry.api_key_env or (provider.needs_key and not entry.base_url):
+        raise AuthRequired(
+            f"There is no key for {alias!r}. Set {' or '.join(variables)} in the environment that the editor "
+            f"starts acp-agent with, or providers.{alias}.api_key in the settings."
+        )
+    return Key(None, "none")
+
+
+def _headers(entry: ProviderEntry, env: Mapping[str, str]) -> Mapping[str, str]:
+    from acp_agent.config.variables import expand
+
+    return {name: expand(value, env) for name, value in entry.headers.items()}

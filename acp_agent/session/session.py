@@ -1,0 +1,198 @@
+"""One conversation: its prompts one after the other, its options, and who listens to it.
+
+Prompts queue first in, first out; a turn runs in the session's own task, so that whoever
+asked may go away without ending it, and cancelling is cancelling its scope.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import anyio
+
+from acp_agent.errors import AgentError
+from acp_agent.events import CommandsChanged, ModeChanged, OptionsChanged, TurnEnded, TurnStarted, UserMessage
+from acp_agent.turn.loop import Turn, run_turn
+
+if TYPE_CHECKING:
+    from acp_agent.content import Part
+    from acp_agent.events import Option, StopReason
+    from acp_agent.models.stream import Model
+    from acp_agent.permission.gate import Gate
+    from acp_agent.session.journal import Journal
+    from acp_agent.session.options import Options
+    from acp_agent.tools.registry import Toolset
+    from acp_agent.turn.feed import Feed
+    from acp_agent.turn.history import History
+
+log = logging.getLogger(__name__)
+
+CLOSE_LIMIT_S = 1.5
+"""How long a cancelled turn may take to end its tools when the session is closed."""
+
+
+class Prompt:
+    """A prompt that waits, runs or has ended."""
+
+    def __init__(self, content: tuple[Part, ...]) -> None:
+        self.content = content
+        self._ended = anyio.Event()
+        self._outcome: StopReason | Exception = "cancelled"
+
+    def end(self, outcome: StopReason | Exception) -> None:
+        """Says how it ended; the first one counts."""
+        if not self._ended.is_set():
+            self._outcome = outcome
+            self._ended.set()
+
+    async def outcome(self) -> StopReason:
+        """Waits for the end; raises what the turn failed with."""
+        await self._ended.wait()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+class Context(Protocol):
+    """What the model is told before the conversation."""
+
+    def system(self) -> str: ...
+
+
+class Parts(NamedTuple):
+    """What a session is put together from."""
+
+    journal: Journal
+    feed: Feed
+    history: History
+    options: Options
+    gate: Gate
+    toolset: Toolset
+    context: Context
+    max_requests: int
+
+
+class Session:
+    """Run `run` in a task of the owner's; the rest may be called from anywhere in the loop."""
+
+    def __init__(self, session_id: str, cwd: str, parts: Parts) -> None:
+        self.id = session_id
+        self.cwd = cwd
+        self._parts = parts
+        self._queue: deque[Prompt] = deque()
+        self._wake = anyio.Event()
+        self._running: tuple[Prompt, anyio.CancelScope] | None = None
+        self._closed = False
+        self._ended = anyio.Event()
+        self._ids = count(1)
+
+    # What the editor sees and changes -------------------------------------------
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The settings of this session, with what each may be."""
+        return self._parts.options.all()
+
+    def set_option(self, option_id: str, value: str) -> None:
+        """Changes a setting from the next model request on; raises InvalidParams naming what there is."""
+        options = self._parts.options
+        if options.choose(option_id, value):
+            if option_id == options.MODE:
+                self._parts.feed.emit(ModeChanged(value))
+            self._parts.feed.emit(OptionsChanged(options.all()))
+
+    def announce(self) -> None:
+        """Tells listeners what a client may want to know once it knows the session."""
+        self._parts.feed.emit(CommandsChanged(()))
+
+    # Prompts ------------------------------------------------------------------------
+
+    def submit(self, content: tuple[Part, ...]) -> Prompt:
+        """Queues a prompt."""
+        prompt = Prompt(content)
+        if self._closed:
+            prompt.end("cancelled")
+            return prompt
+        self._queue.append(prompt)
+        self._wake.set()
+        return prompt
+
+    def cancel(self) -> None:
+        """Ends the running turn and every queued prompt; does nothing when there are none."""
+        while self._queue:
+            self._queue.popleft().end("cancelled")
+        if self._running:
+            self._running[1].cancel()
+
+    def cancel_prompt(self, prompt: Prompt) -> None:
+        """Ends one prompt, queued or running."""
+        if self._running and self._running[0] is prompt:
+            self._running[1].cancel()
+        elif prompt in self._queue:
+            self._queue.remove(prompt)
+            prompt.end("cancelled")
+
+    async def run(self) -> None:
+        """Works through the prompts until the session is closed."""
+        try:
+            while not self._closed:
+                if self._queue:
+                    await self._run_prompt(self._queue.popleft())
+                else:
+                    self._wake = anyio.Event()
+                    await self._wake.wait()
+        finally:
+            self._closed = True
+            self.cancel()
+            self._parts.journal.close()
+            self._ended.set()
+
+    async def close(self) -> None:
+        """Cancels what runs and waits, for a bounded time, until it has ended."""
+        self._closed = True
+        self.cancel()
+        self._wake.set()
+        with anyio.move_on_after(CLOSE_LIMIT_S, shield=True):
+            await self._ended.wait()
+
+    async def _run_prompt(self, prompt: Prompt) -> None:
+        feed = self._parts.feed
+        turn_id = self._new_id("turn")
+        outcome: StopReason | Exception = "cancelled"
+        feed.emit(TurnStarted(turn_id))
+        feed.emit(UserMessage(self._new_id("m"), prompt.content))
+        try:
+            with anyio.CancelScope() as scope:
+                self._running = (prompt, scope)
+                outcome = await run_turn(self._turn())
+        except Exception as error:  # the prompt's answer carries it; the session goes on
+            if not isinstance(error, AgentError):
+                log.exception("the turn failed")
+            outcome = error
+        finally:
+            self._running = None
+            failed = isinstance(outcome, Exception)
+            feed.emit(TurnEnded(turn_id, None if failed else outcome, str(outcome) if failed else None))
+            prompt.end(outcome)
+
+    def _turn(self) -> Turn:
+        parts = self._parts
+        return Turn(
+            feed=parts.feed,
+            history=parts.history,
+            system=parts.context.system(),
+            toolset=parts.toolset,
+            gate=parts.gate,
+            model=self._model,
+            new_id=self._new_id,
+            max_requests=parts.max_requests,
+        )
+
+    def _model(self) -> Model:
+        return self._parts.options.model
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}-{next(self._ids)}"

@@ -1,0 +1,155 @@
+"""Running the tool calls of one message: what may run side by side does, the rest keeps its order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+
+from acp_agent.errors import AgentError, ToolError
+from acp_agent.events import PlanChanged, ToolCallFinished, ToolCallProgress, ToolCallUpdated
+from acp_agent.permission.gate import PendingCall, Refusal
+from acp_agent.turn.repair import parse_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from acp_agent.events import PlanEntry, Shown
+    from acp_agent.permission.gate import Gate
+    from acp_agent.tools.base import Call, Tool
+    from acp_agent.tools.registry import Toolset
+    from acp_agent.turn.feed import Feed
+
+CHANGED_UNDERNEATH = (
+    "Not done: what the call would touch is no longer what was approved. Look at it again and retry."
+)
+
+
+@dataclass(slots=True)
+class Requested:
+    """A call as the model asked for it."""
+
+    id: str
+    name: str
+    pieces: list[str] = field(default_factory=list[str])
+    finished: bool = False
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
+
+
+class _Bound(NamedTuple):
+    requested: Requested
+    tool: Tool
+    call: Call
+
+
+async def run_calls(feed: Feed, toolset: Toolset, gate: Gate, requested: Sequence[Requested]) -> None:
+    """Runs the calls and emits one ToolCallFinished for each that ends; a cancelled one has none yet.
+
+    Calls that only read and need not be asked for run side by side up to the next one that
+    changes something or has to be approved.
+    """
+    dispatch = _Dispatch(feed, gate)
+    together: list[_Bound] = []
+    for call in requested:
+        bound = dispatch.bind(toolset, call)
+        if bound is None:
+            continue
+        if dispatch.may_run_beside_others(bound):
+            together.append(bound)
+            continue
+        await dispatch.run_together(together)
+        together = []
+        await dispatch.run(bound)
+    await dispatch.run_together(together)
+
+
+class _Dispatch:
+    def __init__(self, feed: Feed, gate: Gate) -> None:
+        self._feed = feed
+        self._gate = gate
+
+    def bind(self, toolset: Toolset, requested: Requested) -> _Bound | None:
+        """The call with its arguments checked; None when it has been answered with what is wrong."""
+        try:
+            tool = toolset.get(requested.name)
+            arguments = parse_arguments(requested.arguments)
+            self._feed.emit(ToolCallUpdated(requested.id, raw_input=arguments))
+            call = tool.bind(arguments)
+            self._feed.emit(ToolCallUpdated(requested.id, title=call.title, locations=call.locations))
+        except ToolError as error:
+            self._fail(requested, str(error))
+            return None
+        return _Bound(requested, tool, call)
+
+    def may_run_beside_others(self, bound: _Bound) -> bool:
+        return bound.tool.reads_only and self._gate.check(bound.call.claims()).verdict == "allow"
+
+    async def run_together(self, calls: Sequence[_Bound]) -> None:
+        if len(calls) == 1:
+            await self.run(calls[0])
+            return
+        async with anyio.create_task_group() as tasks:
+            for bound in calls:
+                tasks.start_soon(self.run, bound)
+
+    async def run(self, bound: _Bound) -> None:
+        """Has the call approved, runs it and says how it ended."""
+        requested, tool, call = bound
+        try:
+            claims = call.claims()
+            if self._gate.check(claims).verdict == "ask":
+                await self._show_preview(bound)
+            approval = await self._gate.authorize(PendingCall(requested.id, call.title, tool.kind), claims)
+            if isinstance(approval, Refusal):
+                self._fail(requested, approval.reason)
+                return
+            if not approval.covers(requested.id, call.claims()):
+                self._fail(requested, CHANGED_UNDERNEATH)
+                return
+            self._feed.emit(ToolCallUpdated(requested.id, status="in_progress"))
+            result = await call.run(_Progress(self._feed, requested.id))
+        except (AgentError, OSError) as error:
+            self._fail(requested, str(error))
+            return
+        requested.finished = True
+        self._feed.emit(
+            ToolCallFinished(
+                requested.id, result.failed, result.output, result.shown, result.locations, result.record
+            )
+        )
+
+    async def _show_preview(self, bound: _Bound) -> None:
+        """What would happen, for the person to decide on.
+
+        What is wrong with a call on something that may not even be read is not told before it is approved.
+        """
+        try:
+            shown = await bound.call.preview()
+        except ToolError:
+            if all(claim.inside for claim in bound.call.claims()):
+                raise
+            return
+        if shown:
+            self._feed.emit(ToolCallUpdated(bound.requested.id, content=shown))
+
+    def _fail(self, requested: Requested, why: str) -> None:
+        requested.finished = True
+        self._feed.emit(ToolCallFinished(requested.id, failed=True, output=why))
+
+
+class _Progress:
+    """tools.base.Progress for one call."""
+
+    def __init__(self, feed: Feed, call_id: str) -> None:
+        self._feed = feed
+        self._call_id = call_id
+
+    def show(self, shown: Sequence[Shown]) -> None:
+        self._feed.emit(ToolCallProgress(self._call_id, tuple(shown)))
+
+    def plan(self, entries: Sequence[PlanEntry]) -> None:
+        self._feed.emit(PlanChanged(tuple(entries)))

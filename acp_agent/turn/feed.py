@@ -1,0 +1,95 @@
+"""The stream of events of one session, on its way from the turn to everybody who listens.
+
+Pieces of text that come close together are joined, and of a running tool's progress only
+the latest is kept, so that listeners get tens of events a second and not thousands. The
+order never changes, and nothing waits longer than the window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from acp_agent.events import TextDelta, ThoughtDelta, ToolCallProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from acp_agent.events import Event, Listener
+
+TEXT_WINDOW_S = 0.02
+"""Text waits so long for more: well under the 50 ms at which an eye sees a step."""
+PROGRESS_WINDOW_S = 0.2
+"""Progress repeats all that is shown, so it comes less often."""
+
+
+class Drain(Protocol):
+    """Waits while a listener is too far behind."""
+
+    async def __call__(self) -> None: ...
+
+
+async def no_wait() -> None:
+    """For feeds whose listeners keep up."""
+
+
+class Feed:
+    """Takes events from one session's turn and hands them to its listeners, in order."""
+
+    def __init__(self, listeners: Sequence[Listener], drain: Drain = no_wait) -> None:
+        self._listeners = listeners
+        self.drain = drain
+        self._loop = asyncio.get_running_loop()
+        self._kind: type[TextDelta] | type[ThoughtDelta] | None = None
+        self._message_id = ""
+        self._pieces: list[str] = []
+        self._progress: ToolCallProgress | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_flush = 0.0
+
+    def emit(self, event: Event) -> None:
+        """Delivers `event`, after everything that came before it."""
+        if isinstance(event, TextDelta | ThoughtDelta):
+            kind = type(event)
+            if self._progress or kind is not self._kind or event.message_id != self._message_id:
+                self.flush()
+                self._kind, self._message_id = kind, event.message_id
+            self._pieces.append(event.text)
+            self._wait(TEXT_WINDOW_S)
+        elif isinstance(event, ToolCallProgress):
+            if self._pieces or (self._progress and self._progress.call_id != event.call_id):
+                self.flush()
+            self._progress = event
+            self._wait(PROGRESS_WINDOW_S)
+        else:
+            self.flush()
+            self._deliver(event)
+
+    def flush(self) -> None:
+        """Delivers what is waiting for more to come."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._pieces and self._kind:
+            text = "".join(self._pieces)
+            self._pieces.clear()
+            self._last_flush = self._loop.time()
+            self._deliver(self._kind(self._message_id, text))
+        if self._progress:
+            progress, self._progress = self._progress, None
+            self._last_flush = self._loop.time()
+            self._deliver(progress)
+
+    def _wait(self, window_s: float) -> None:
+        """Flushes now if nothing has left within the window, else at its end."""
+        if self._timer:
+            return
+        due = self._last_flush + window_s
+        if self._loop.time() >= due:
+            self.flush()
+        else:
+            self._timer = self._loop.call_at(due, self.flush)
+
+    def _deliver(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)

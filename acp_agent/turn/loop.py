@@ -1,0 +1,158 @@
+"""One prompt, from the user's message to the stop reason.
+
+The loop asks the model, runs the tools it asked for, and asks again. It only emits events
+and knows neither the editor nor the journal. Cancelling it leaves every call with a final
+event and the partial answer in the history.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from acp_agent.errors import ModelError
+from acp_agent.events import (
+    TextDelta,
+    ThoughtDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolCallUpdated,
+    UsageChanged,
+)
+from acp_agent.models.messages import ModelRequest
+from acp_agent.models.stream import (
+    CallArguments,
+    CallStarted,
+    Failed,
+    Finished,
+    TextPiece,
+    ThoughtPiece,
+)
+from acp_agent.turn.dispatch import Requested, run_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from acp_agent.events import StopReason
+    from acp_agent.models.stream import Model
+    from acp_agent.permission.gate import Gate
+    from acp_agent.tools.registry import Toolset
+    from acp_agent.turn.feed import Feed
+    from acp_agent.turn.history import History
+
+CHARACTERS_PER_TOKEN = 4
+"""The usual estimate, for providers that do not say."""
+EMPTY_ANSWER = "(The model gave an empty answer.)"
+INTERRUPTED = "Cancelled before it finished."
+STOP_REASONS: dict[str, StopReason] = {
+    "end": "end_turn",
+    "tools": "end_turn",
+    "length": "max_tokens",
+    "refusal": "refusal",
+}
+
+
+@dataclass(slots=True)
+class Turn:
+    """What a turn is given. `model` is asked for before each request: the choice may change meanwhile."""
+
+    feed: Feed
+    history: History
+    system: str
+    toolset: Toolset
+    gate: Gate
+    model: Callable[[], Model]
+    new_id: Callable[[str], str]
+    max_requests: int
+
+
+class _Answer:
+    """What has come of the model's answer so far."""
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+        self.calls: dict[int, Requested] = {}
+        self.characters = 0
+        self.end: Finished | Failed | None = None
+
+
+async def run_turn(turn: Turn) -> StopReason:
+    """Runs until the model ends its answer or a limit is reached.
+
+    Raises ModelError when the provider fails; what it had said until then stays in the history.
+    """
+    for _ in range(turn.max_requests):
+        answer = _Answer(turn.new_id("m"))
+        try:
+            await _ask(turn, answer)
+            end = answer.end
+            if isinstance(end, Failed):
+                raise ModelError(end.message, data={"details": end.details or end.message, "kind": end.kind})
+            if not answer.calls:
+                return _stop_reason(turn, answer, end)
+            await run_calls(turn.feed, turn.toolset, turn.gate, list(answer.calls.values()))
+        finally:
+            for call in answer.calls.values():
+                if not call.finished:
+                    call.finished = True
+                    turn.feed.emit(ToolCallFinished(call.id, failed=True, output=INTERRUPTED))
+            turn.feed.flush()
+    return "max_turn_requests"
+
+
+async def _ask(turn: Turn, answer: _Answer) -> None:
+    """Streams one answer of the model into events."""
+    turn.feed.flush()
+    model = turn.model()
+    request = ModelRequest(turn.system, turn.history.messages(), turn.toolset.specs)
+    async with aclosing(model.stream(request)) as stream:
+        async for event in stream:
+            match event:
+                case TextPiece(text):
+                    answer.characters += len(text)
+                    turn.feed.emit(TextDelta(answer.message_id, text))
+                case ThoughtPiece(text):
+                    answer.characters += len(text)
+                    turn.feed.emit(ThoughtDelta(answer.message_id, text))
+                case CallStarted(slot, name):
+                    _begin_call(turn, answer, slot, name)
+                case CallArguments(slot, piece) if slot in answer.calls:
+                    answer.characters += len(piece)
+                    answer.calls[slot].pieces.append(piece)
+                case Finished() | Failed():
+                    answer.end = event
+                case _:
+                    pass
+            await turn.feed.drain()
+    for call in answer.calls.values():
+        turn.feed.emit(ToolCallUpdated(call.id, arguments=call.arguments))
+    _report_usage(turn, model, request, answer)
+
+
+def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
+    """Shows the call at once; its arguments may take a while."""
+    call = answer.calls[slot] = Requested(turn.new_id("call"), name)
+    tool = turn.toolset.find(name)
+    title = name.capitalize() if tool else f"Unknown tool {name}"
+    turn.feed.emit(ToolCallStarted(call.id, answer.message_id, name, title, tool.kind if tool else "other"))
+
+
+def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer) -> None:
+    usage = answer.end.usage if isinstance(answer.end, Finished) else None
+    if usage:
+        used = usage.input + usage.output
+    else:
+        used = (_characters(request) + answer.characters) // CHARACTERS_PER_TOKEN
+    turn.feed.emit(UsageChanged(used, model.window))
+
+
+def _characters(request: ModelRequest) -> int:
+    return len(request.system) + sum(len(repr(part)) for part in (*request.messages, *request.tools))
+
+
+def _stop_reason(turn: Turn, answer: _Answer, end: Finished | None) -> StopReason:
+    reason = end.reason if end else "end"
+    if not answer.characters and reason == "end":
+        turn.feed.emit(TextDelta(answer.message_id, EMPTY_ANSWER))
+    return STOP_REASONS[reason]

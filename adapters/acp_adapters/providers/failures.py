@@ -1,0 +1,78 @@
+"""What went wrong at a model's service, as something a person can act on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import httpx
+
+from acp_agent.models.stream import Failed
+
+if TYPE_CHECKING:
+    from acp_agent.models.routes import Route
+    from acp_agent.models.stream import FailureKind
+
+EXCERPT_CHARACTERS = 500
+_CONTEXT_WORDS = (
+    "context length",
+    "context_length",
+    "maximum context",
+    "too many tokens",
+    "prompt is too long",
+)
+
+
+def failure_of(name: str, route: Route, response: httpx.Response, body: str) -> Failed:
+    """The failure that an HTTP answer other than 200 stands for."""
+    status, said = response.status_code, _said(body)
+    kind = _kind(status, said)
+    what = _ADVICE[kind].format(key=route.key.source)
+    if kind == "rate_limit" and (wait := response.headers.get("retry-after")):
+        what = f"{what} It asks to wait {wait} s."
+    return Failed(kind, f"{name} refused the request ({status}): {said or 'no reason given'}. {what}", said)
+
+
+_ADVICE: dict[FailureKind, str] = {
+    "auth": "Check the key ({key}) and that the account may use this model.",
+    "rate_limit": "Wait and send the prompt again, or choose another model.",
+    "context_length": "The conversation is too long for the model: start a new one or choose a larger model.",
+    "server": "The service is in trouble; send the prompt again later.",
+    "request": "Check the model's name and base_url in the settings.",
+}
+
+
+def _kind(status: int, said: str) -> FailureKind:
+    if any(words in said.lower() for words in _CONTEXT_WORDS):
+        return "context_length"
+    if status in (401, 402, 403):
+        return "auth"
+    if status == 429:
+        return "rate_limit"
+    return "server" if status >= 500 else "request"
+
+
+def _said(body: str) -> str:
+    """The service's own message, out of the usual places."""
+    try:
+        data: object = json.loads(body)
+    except (ValueError, RecursionError):
+        data = None
+    while isinstance(data, dict):
+        inner = cast("dict[str, object]", data)
+        data = inner.get("error") or inner.get("message") or inner.get("detail")
+    text = data if isinstance(data, str) else body
+    return " ".join(text.split())[:EXCERPT_CHARACTERS].rstrip(".")
+
+
+def network_failure(name: str, base_url: str, error: httpx.HTTPError) -> Failed:
+    """The failure of a connection that could not be made or did not hold."""
+    where = urlsplit(base_url).netloc
+    said = str(error) or type(error).__name__
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        message = f"{name} cannot be reached at {where}: {said}. Is it running, and is the network up?"
+    else:
+        message = f"The connection to {name} at {where} broke: {said}. Send the prompt again."
+    kind: FailureKind = "timeout" if isinstance(error, httpx.TimeoutException) else "network"
+    return Failed(kind, message, said)

@@ -1,0 +1,251 @@
+"""OpenAI's chat completions, as a great many services speak them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+import anyio
+import httpx
+
+from acp_adapters.http import client_for
+from acp_adapters.providers.failures import failure_of, network_failure
+from acp_adapters.providers.sse import EventStream, EventTooLarge
+from acp_agent.content import Image, Resource, ResourceLink, Text
+from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
+from acp_agent.models.stream import (
+    CallArguments,
+    CallStarted,
+    Failed,
+    Finished,
+    TextPiece,
+    ThoughtPiece,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from acp_agent.content import Part
+    from acp_agent.models.messages import Message, ModelRequest, ToolSpec
+    from acp_agent.models.routes import Route
+    from acp_agent.models.stream import Model, StreamEvent
+
+Json = dict[str, object]
+
+ERROR_BODY_BYTES = 64 * 1024
+_REASONS = {"stop": "end", "tool_calls": "tools", "function_call": "tools", "length": "length"}
+
+
+def connect(route: Route) -> Model:
+    """The model at the end of `route`."""
+    return OpenAIChat(route)
+
+
+class OpenAIChat:
+    """models.stream.Model over chat completions."""
+
+    def __init__(self, route: Route) -> None:
+        self.name = route.name
+        self.window = route.window
+        self._route = route
+        self._url = f"{route.base_url}/chat/completions"
+        self._headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **route.headers}
+        if route.key.value:
+            self._headers.setdefault("Authorization", f"Bearer {route.key.value}")
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
+        body = json.dumps(self._body(request), ensure_ascii=False, separators=(",", ":"))
+        content = body.encode("utf-8", "replace")
+        client = client_for(self._url)
+        try:
+            built = client.build_request("POST", self._url, content=content, headers=self._headers)
+            with anyio.fail_after(self._route.request_limit_s):
+                response = await client.send(built, stream=True)
+            try:
+                async for event in self._events(response):
+                    yield event
+            finally:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+                    await response.aclose()
+        except TimeoutError:
+            yield Failed("timeout", f"{self.name} did not answer within {self._route.request_limit_s:g} s.")
+        except httpx.HTTPError as error:
+            yield network_failure(self.name, self._route.base_url, error)
+
+    async def _events(self, response: httpx.Response) -> AsyncGenerator[StreamEvent]:
+        if not response.is_success:
+            yield failure_of(self.name, self._route, response, await self._error_body(response))
+            return
+        answer, sse = _Answer(), EventStream()
+        chunks = response.aiter_bytes()
+        while True:
+            try:
+                with anyio.fail_after(self._route.silence_limit_s):
+                    chunk = await anext(chunks, b"")
+            except TimeoutError:
+                limit = self._route.silence_limit_s
+                yield Failed("timeout", f"{self.name} stopped answering: nothing came for {limit:g} s.")
+                return
+            try:
+                for data in sse.feed(chunk) if chunk else sse.finish():
+                    for event in answer.take(data):
+                        yield event
+            except (EventTooLarge, ValueError) as error:
+                yield Failed("protocol", f"{self.name} sent something that cannot be read: {error}")
+                return
+            if answer.failed:
+                return
+            if not chunk or answer.done:
+                yield answer.finish(self.name)
+                return
+
+    async def _error_body(self, response: httpx.Response) -> str:
+        found = b""
+        with anyio.move_on_after(self._route.request_limit_s):
+            async for chunk in response.aiter_bytes():
+                found += chunk
+                if len(found) > ERROR_BODY_BYTES:
+                    break
+        return found.decode("utf-8", "replace")
+
+    def _body(self, request: ModelRequest) -> Json:
+        body: Json = {
+            "model": self._route.model,
+            "messages": [{"role": "system", "content": request.system}, *_messages(request.messages)],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if request.tools:
+            body["tools"] = [_tool(spec) for spec in request.tools]
+        if self._route.max_tokens is not None:
+            body["max_tokens"] = self._route.max_tokens
+        if self._route.temperature is not None:
+            body["temperature"] = self._route.temperature
+        return body
+
+
+def _tool(spec: ToolSpec) -> Json:
+    return {"type": "function", "function": spec._asdict()}
+
+
+def _messages(messages: object) -> Iterator[Json]:
+    for message in cast("list[Message]", messages):
+        match message:
+            case UserTurn(content):
+                yield {"role": "user", "content": "\n\n".join(_text(part) for part in content)}
+            case AssistantTurn(text, _, calls):
+                said: Json = {"role": "assistant", "content": text or None}
+                if calls:
+                    said["tool_calls"] = [
+                        {
+                            "id": call.id,
+                            "type": "function",
+                            "function": {"name": call.name, "arguments": _sound(call.arguments)},
+                        }
+                        for call in calls
+                    ]
+                yield said
+            case ToolOutput(call_id, output, _):
+                yield {"role": "tool", "tool_call_id": call_id, "content": output or "(no output)"}
+
+
+def _sound(arguments: str) -> str:
+    """Services refuse a history with arguments that are no JSON object; the output says what was wrong."""
+    try:
+        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
+
+
+def _text(part: Part) -> str:
+    match part:
+        case Text(text):
+            return text
+        case Resource(uri, text):
+            return f'<resource uri="{uri}">\n{text}\n</resource>'
+        case ResourceLink(uri, name):
+            return f"[{name}]({uri})"
+        case Image():
+            return "(an image, which this model was not shown)"
+
+
+class _Answer:
+    """What has come of an answer so far."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.failed = False
+        self._reason: str | None = None
+        self._usage: Usage | None = None
+        self._slots: dict[object, int] = {}
+
+    def take(self, data: bytes) -> Iterator[StreamEvent]:
+        """The events that the data of one server-sent event stand for; raises ValueError."""
+        if data == b"[DONE]":
+            self.done = True
+            return
+        chunk = _object(json.loads(data))
+        if error := chunk.get("error"):
+            self.failed = True
+            said = _object(error).get("message") or error
+            yield Failed("server", f"The model's service broke off its answer: {said}", str(error))
+            return
+        if usage := _object(chunk.get("usage")):
+            self._usage = _usage(usage)
+        for choice in _list(chunk.get("choices")):
+            delta = _object(_object(choice).get("delta"))
+            for key in ("reasoning_content", "reasoning"):
+                if isinstance(thought := delta.get(key), str) and thought:
+                    yield ThoughtPiece(thought)
+                    break
+            if isinstance(text := delta.get("content"), str) and text:
+                yield TextPiece(text)
+            for call in _list(delta.get("tool_calls")):
+                yield from self._call(_object(call))
+            if isinstance(reason := _object(choice).get("finish_reason"), str):
+                self._reason = reason
+
+    def _call(self, call: Json) -> Iterator[StreamEvent]:
+        """Some services leave the index out and send whole calls; then the id tells calls apart."""
+        function = _object(call.get("function"))
+        key = call.get("index", call.get("id"))
+        name = function.get("name")
+        if key not in self._slots and isinstance(name, str) and name:
+            self._slots[key] = len(self._slots)
+            yield CallStarted(self._slots[key], name)
+        arguments = function.get("arguments")
+        if key in self._slots and isinstance(arguments, str) and arguments:
+            yield CallArguments(self._slots[key], arguments)
+
+    def finish(self, name: str) -> StreamEvent:
+        """The end, once the stream has ended."""
+        if self._reason is None and not self.done:
+            return Failed("network", f"{name} broke off in the middle of its answer. Send the prompt again.")
+        if self._reason == "content_filter":
+            return Finished("refusal", self._usage)
+        reason = _REASONS.get(self._reason or "stop", "end")
+        return Finished("tools" if self._slots and reason == "end" else reason, self._usage)  # pyright: ignore[reportArgumentType]
+
+
+def _usage(usage: Json) -> Usage:
+    details = _object(usage.get("prompt_tokens_details"))
+    reasoning = _object(usage.get("completion_tokens_details"))
+    return Usage(
+        _number(usage.get("prompt_tokens")),
+        _number(usage.get("completion_tokens")),
+        _number(details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")),
+        _number(reasoning.get("reasoning_tokens")),
+    )
+
+
+def _object(value: object) -> Json:
+    return cast(Json, value) if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,84 @@
+"""A real HTTP server on the loopback address that answers what a test tells it to."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import anyio
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from anyio.abc import SocketStream
+
+
+class Served(NamedTuple):
+    path: str
+    headers: dict[str, str]
+    body: dict[str, object]
+
+
+class Answer(NamedTuple):
+    """An answer: its pieces are sent one by one, so a reader sees them apart."""
+
+    pieces: Sequence[bytes]
+    status: str = "200 OK"
+    content_type: str = "text/event-stream"
+    hangs: bool = False
+    """Keeps the connection open, silent, after the pieces."""
+    breaks: bool = False
+    """Announces more than it sends, then hangs up."""
+
+
+class HttpServer:
+    """Answers every request with the next of `answers`, and remembers the requests."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self._answers = list(answers)
+        self.requests: list[Served] = []
+        self.hung_up = anyio.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, stream: SocketStream) -> None:
+        async with stream:
+            try:
+                await self._serve(stream)
+            except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead):
+                self.hung_up.set()
+
+    async def _serve(self, stream: SocketStream) -> None:
+        reader = BufferedByteReceiveStream(stream)
+        head = (await reader.receive_until(b"\r\n\r\n", 65536)).decode()
+        first, *lines = head.split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        body = await reader.receive_exactly(int(headers.get("content-length", "0")))
+        data = cast("dict[str, object]", json.loads(body or b"{}"))
+        self.requests.append(Served(first.split(" ")[1], headers, data))
+        answer = self._answers.pop(0)
+        start = f"HTTP/1.1 {answer.status}\r\nContent-Type: {answer.content_type}\r\nConnection: close\r\n"
+        if answer.breaks:
+            start += "Content-Length: 1000000\r\n"
+        await stream.send(f"{start}\r\n".encode())
+        for piece in answer.pieces:
+            await stream.send(piece)
+        if answer.hangs:
+            await stream.receive()
+
+
+@asynccontextmanager
+async def http_server(*answers: Answer) -> AsyncGenerator[HttpServer]:
+    """Serves on a free port until the end of the block."""
+    server = HttpServer(answers)
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        server.port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, server.serve)
+            yield server
+            tasks.cancel_scope.cancel()

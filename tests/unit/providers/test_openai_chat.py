@@ -1,0 +1,236 @@
+"""Chat completions over HTTP: against a server that speaks them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from acp_adapters.providers.openai_chat import connect
+from acp_agent.content import Resource, ResourceLink, Text
+from acp_agent.models.messages import AssistantTurn, ModelRequest, ToolCall, ToolOutput, ToolSpec, UserTurn
+from acp_agent.models.routes import Key, Route, provider_types
+from acp_agent.models.stream import (
+    CallArguments,
+    CallStarted,
+    Failed,
+    Finished,
+    StreamEvent,
+    TextPiece,
+    ThoughtPiece,
+    Usage,
+)
+from tests.support.http_server import Answer, http_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HELLO = ModelRequest("Be brief.", [UserTurn((Text("Hello"),))], [])
+
+
+def route(base_url: str, **changes: object) -> Route:
+    plain = Route(
+        alias="here", provider=provider_types()["openai"], base_url=base_url, model="m-1",
+        key=Key("secret-key", "$OPENAI_API_KEY"), headers={"X-Team": "editors"}, window=1000,
+        request_limit_s=5, silence_limit_s=5,
+    )  # fmt: skip
+    return plain._replace(**changes)  # pyright: ignore[reportArgumentType]
+
+
+def chunk(delta: dict[str, object] | None = None, reason: str | None = None, **more: object) -> bytes:
+    choice = {"index": 0, "delta": delta or {}, "finish_reason": reason}
+    return b"data: " + json.dumps({"choices": [choice], **more}, ensure_ascii=False).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+async def ask(given_route: Route, request: ModelRequest = HELLO) -> list[StreamEvent]:
+    with anyio.fail_after(10):
+        return [event async for event in connect(given_route).stream(request)]
+
+
+async def answer_to(*answers: Answer, request: ModelRequest = HELLO, **changes: object) -> list[StreamEvent]:
+    async with http_server(*answers) as server:
+        return await ask(route(server.url, **changes), request)
+
+
+async def test_the_request_is_just_this() -> None:
+    call = ToolCall("call-1", "read", '{"path": "a.py"}')
+    broken = ToolCall("call-2", "read", '{"path": ')
+    request = ModelRequest(
+        "Be brief.",
+        [
+            UserTurn((Text("See"), ResourceLink("file:///a.py", "a.py"), Resource("file:///b.py", "b = 1"))),
+            AssistantTurn("Looking.", "thought", (call, broken)),
+            ToolOutput("call-1", "a = 1", failed=False),
+            ToolOutput("call-2", "", failed=True),
+        ],
+        [ToolSpec("read", "Reads.", {"type": "object", "properties": {}})],
+    )
+    async with http_server(Answer([chunk({"content": "ok"}, "stop"), DONE])) as server:
+        await ask(route(server.url, max_tokens=50, temperature=0.5), request)
+        (served,) = server.requests
+    assert served.path == "/chat/completions"
+    assert served.headers["authorization"] == "Bearer secret-key"
+    assert served.headers["x-team"] == "editors"
+    function = {"name": "read", "arguments": '{"path": "a.py"}'}
+    assert served.body == {
+        "model": "m-1",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {
+                "role": "user",
+                "content": 'See\n\n[a.py](file:///a.py)\n\n<resource uri="file:///b.py">\nb = 1\n</resource>',
+            },
+            {
+                "role": "assistant",
+                "content": "Looking.",
+                "tool_calls": [
+                    {"id": "call-1", "type": "function", "function": function},
+                    {"id": "call-2", "type": "function", "function": {"name": "read", "arguments": "{}"}},
+                ],
+            },
+            {"role": "tool", "tool_call_id": "call-1", "content": "a = 1"},
+            {"role": "tool", "tool_call_id": "call-2", "content": "(no output)"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "read",
+                    "description": "Reads.",
+                    "parameters": {"type": "object", "properties": {}},
+                },
+            }
+        ],
+        "max_tokens": 50,
+        "temperature": 0.5,
+    }
+
+
+async def test_thought_text_calls_and_usage_come_as_they_are_sent() -> None:
+    usage = {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+    pieces = [
+        b": a comment\n\n",
+        chunk({"role": "assistant", "reasoning_content": "hm"}),
+        chunk({"content": "a\u2028b"}),
+        chunk({"tool_calls": [{"index": 0, "id": "x", "function": {"name": "read", "arguments": ""}}]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": '{"path'}}]}),
+        chunk({"tool_calls": [{"index": 1, "id": "y", "function": {"name": "list", "arguments": "{}"}}]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": '": "a"}'}}]}),
+        chunk({}, "tool_calls"),
+        b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n",
+        DONE,
+    ]
+    assert await answer_to(Answer(pieces)) == [
+        ThoughtPiece("hm"),
+        TextPiece("a\u2028b"),
+        CallStarted(0, "read"),
+        CallArguments(0, '{"path'),
+        CallStarted(1, "list"),
+        CallArguments(1, "{}"),
+        CallArguments(0, '": "a"}'),
+        Finished("tools", Usage(10, 5, 4, 2)),
+    ]
+
+
+async def test_calls_without_an_index_are_told_apart_by_their_ids() -> None:
+    calls = [{"id": name, "function": {"name": name, "arguments": "{}"}} for name in ("read", "list")]
+    assert await answer_to(Answer([chunk({"tool_calls": calls}, "stop"), DONE])) == [
+        CallStarted(0, "read"),
+        CallArguments(0, "{}"),
+        CallStarted(1, "list"),
+        CallArguments(1, "{}"),
+        Finished("tools", None),
+    ]
+
+
+REASONS = [
+    ("stop", Finished("end")),
+    ("length", Finished("length")),
+    ("content_filter", Finished("refusal")),
+]
+
+
+@pytest.mark.parametrize(("reason", "end"), REASONS)
+async def test_why_it_ended(reason: str, end: Finished) -> None:
+    events = await answer_to(Answer([chunk({"content": "x"}, reason), DONE]))
+    assert events[-1] == end
+
+
+def refusals() -> Iterator[tuple[str, str, str, str]]:
+    yield "401 Unauthorized", '{"error": {"message": "bad key"}}', "auth", "$OPENAI_API_KEY"
+    yield "403 Forbidden", '{"error": "not yours"}', "auth", "not yours"
+    yield "404 Not Found", '{"detail": "no such model"}', "request", "base_url"
+    yield "400 Bad Request", '{"error": {"message": "maximum context is 10"}}', "context_length", "too long"
+    yield "429 Too Many Requests", "slow down", "rate_limit", "Wait"
+    yield "500 Internal Server Error", "<html>oops</html>", "server", "again later"
+    yield "503 Service Unavailable", "", "server", "no reason given"
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "says"), list(refusals()))
+async def test_a_refusal_says_what_to_do_but_never_the_key(
+    status: str, body: str, kind: str, says: str
+) -> None:
+    (event,) = await answer_to(Answer([body.encode()], status, "application/json"))
+    assert isinstance(event, Failed)
+    assert event.kind == kind
+    assert says in event.message
+    assert "secret-key" not in repr(event)
+
+
+async def test_an_error_inside_the_stream_ends_it() -> None:
+    error = b'data: {"error": {"message": "overloaded"}}\n\n'
+    first, last = await answer_to(Answer([chunk({"content": "x"}), error, DONE]))
+    assert first == TextPiece("x")
+    assert isinstance(last, Failed)
+    assert "overloaded" in last.message
+
+
+async def test_what_is_no_json_is_a_failure() -> None:
+    (event,) = await answer_to(Answer([b"data: {oops\n\n"]))
+    assert isinstance(event, Failed)
+    assert event.kind == "protocol"
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_an_answer_broken_off_is_a_failure(breaks: bool) -> None:
+    first, last = await answer_to(Answer([chunk({"content": "x"})], breaks=breaks))
+    assert first == TextPiece("x")
+    assert isinstance(last, Failed)
+    assert last.kind == "network"
+
+
+async def test_silence_has_an_end() -> None:
+    events = await answer_to(Answer([chunk({"content": "x"})], hangs=True), silence_limit_s=0.05)
+    assert events[0] == TextPiece("x")
+    assert isinstance(events[1], Failed)
+    assert "nothing came for 0.05 s" in events[1].message
+
+
+async def test_nobody_there() -> None:
+    async with http_server() as server:
+        port = server.port
+    (event,) = await ask(route(f"http://127.0.0.1:{port}"))
+    assert isinstance(event, Failed)
+    assert event.kind == "network"
+    assert f"127.0.0.1:{port}" in event.message
+
+
+async def test_cancelling_hangs_up() -> None:
+    async with http_server(Answer([chunk({"content": "x"})], hangs=True)) as server:
+        stream = connect(route(server.url)).stream(HELLO)
+        with anyio.fail_after(5):
+            assert await anext(stream) == TextPiece("x")
+            await stream.aclose()
+            await server.hung_up.wait()

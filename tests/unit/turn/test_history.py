@@ -1,0 +1,59 @@
+"""Events folded into what the model is told next."""
+
+from __future__ import annotations
+
+from acp_agent.content import Text
+from acp_agent.events import (
+    Event,
+    PlanChanged,
+    TextDelta,
+    ThoughtDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolCallUpdated,
+    UserMessage,
+)
+from acp_agent.models.messages import AssistantTurn, Message, ToolCall, ToolOutput, UserTurn
+from acp_agent.turn.history import UNFINISHED, History
+
+
+def fold(*events: Event) -> list[Message]:
+    history = History()
+    for event in events:
+        history(event)
+    return history.messages()
+
+
+def test_outputs_follow_in_the_order_of_the_calls_not_of_their_ends() -> None:
+    assert fold(
+        UserMessage("m1", (Text("go"),)),
+        ThoughtDelta("m2", "hm"),
+        TextDelta("m2", "I "),
+        TextDelta("m2", "look"),
+        ToolCallStarted("c1", "m2", "read", "Read a", "read"),
+        ToolCallStarted("c2", "m2", "read", "Read b", "read"),
+        ToolCallUpdated("c1", arguments="{1}"),
+        ToolCallUpdated("c2", arguments="{2}"),
+        PlanChanged(()),
+        ToolCallFinished("c2", failed=True, output="two"),
+        ToolCallFinished("c1", failed=False, output="one"),
+        TextDelta("m3", "done"),
+    ) == [
+        UserTurn((Text("go"),)),
+        AssistantTurn("I look", "hm", (ToolCall("c1", "read", "{1}"), ToolCall("c2", "read", "{2}"))),
+        ToolOutput("c1", "one", failed=False),
+        ToolOutput("c2", "two", failed=True),
+        AssistantTurn("done", "", ()),
+    ]
+
+
+def test_a_call_that_never_ended_still_has_an_output() -> None:
+    messages = fold(ToolCallStarted("c1", "m1", "bash", "Run", "execute"))
+    assert messages == [
+        AssistantTurn("", "", (ToolCall("c1", "bash", ""),)),
+        ToolOutput("c1", UNFINISHED, failed=True),
+    ]
+
+
+def test_an_answer_of_thoughts_alone_is_not_sent_back() -> None:
+    assert fold(UserMessage("m1", (Text("go"),)), ThoughtDelta("m2", "hm")) == [UserTurn((Text("go"),))]
