@@ -36,10 +36,10 @@ def joined(events: list[Event]) -> list[Event]:
             if last.message_id == event.message_id:
                 found[-1] = last._replace(text=last.text + event.text)
                 continue
-        if isinstance(event, ToolCallProgress) and isinstance(last, ToolCallProgress):
-            if last.call_id == event.call_id:
-                found[-1] = event
-                continue
+        both = isinstance(event, ToolCallProgress) and isinstance(last, ToolCallProgress)
+        if both and last.call_id == event.call_id:
+            found[-1] = event
+            continue
         found.append(event)
     return found
 

@@ -1,0 +1,86 @@
+"""The settings on paper: their JSON Schema for editors, and the effective values with keys left out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from acp_agent.config.problems import dotted
+from acp_agent.config.validate import origins
+from acp_agent.config.variables import is_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from acp_agent.config.load import Resolved
+    from acp_agent.config.reading import JsonObject
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_HIDDEN = "(hidden)"
+
+_Path = tuple[str, ...]
+
+
+class Line(NamedTuple):
+    """One effective value, safe to show, and where it comes from."""
+
+    key: str
+    value: object
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.key} = {json.dumps(self.value, ensure_ascii=False)}  ({self.source})"
+
+
+def json_schema() -> JsonObject:
+    """The JSON Schema of `config.json`."""
+    from acp_agent.config.schema import Settings
+
+    schema = cast("JsonObject", Settings.model_json_schema())
+    properties = cast("JsonObject", schema["properties"])
+    properties["$schema"] = {"type": "string", "description": "This schema, for editors."}
+    return {"$schema": _DIALECT, **schema, "title": "Settings of acp-agent"}
+
+
+def effective(resolved: Resolved) -> list[Line]:
+    """Every value that holds, defaults included, in the order of the schema; unset ones are left out."""
+    sources = origins(resolved.layers)
+    values = cast("JsonObject", resolved.loaded.settings.model_dump(mode="json"))
+    lines: list[Line] = []
+    for path, value in _leaves(values, ()):
+        key = dotted(path)
+        source = sources.get(key, "default")
+        if value is not None or source != "default":
+            lines.append(Line(key, _presentable(path, value), source))
+    return lines
+
+
+def _leaves(data: JsonObject, above: _Path) -> Iterator[tuple[_Path, object]]:
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from _leaves(cast("JsonObject", value), (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def _presentable(path: _Path, value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if path[0] != "providers" or not isinstance(value, str):
+        return value
+    field = path[2]
+    if field in ("api_key", "headers"):
+        return value if is_reference(value) else _HIDDEN
+    return _without_credentials(value) if field == "base_url" else value
+
+
+def _without_credentials(url: str) -> str:
+    """A user and password, or a query that may hold a key, are left out."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    shown = parts._replace(
+        netloc=f"…@{host}" if "@" in parts.netloc else host, query="…" if parts.query else "", fragment=""
+    )
+    return urlunsplit(shown)

@@ -1,0 +1,194 @@
+"""The settings that hold in a folder: read, merged, checked. One bad key never resets the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from acp_agent.config import paths
+from acp_agent.config.layers import Layer, merge, restrain
+from acp_agent.config.problems import Problem
+from acp_agent.config.reading import JsonObject, as_object, read_file
+from acp_agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from acp_agent.config.schema import Settings
+
+_PROVIDER_VARIABLE = "ACP_AGENT_PROVIDER"
+_MODEL_VARIABLE = "ACP_AGENT_MODEL"
+
+
+class Overrides(NamedTuple):
+    """Command-line flags; they beat the environment, which beats the files."""
+
+    provider: str | None = None
+    model: str | None = None
+    mode: str | None = None
+
+
+class Loaded(NamedTuple):
+    """Settings that can be used, and what was left out of them.
+
+    `problems` are mistakes to mend, `notes` what a project may not set, `sources` the files
+    that were read, the user's own first.
+    """
+
+    settings: Settings
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    sources: tuple[Path, ...]
+
+
+class Resolved(NamedTuple):
+    """A load with its layers, lowest first, after what is invalid has been dropped from them."""
+
+    loaded: Loaded
+    layers: tuple[Layer, ...]
+
+
+NO_OVERRIDES = Overrides()
+
+
+def load(cwd: Path, env: Mapping[str, str], overrides: Overrides = NO_OVERRIDES) -> Loaded:
+    """The settings of a session in `cwd`. Never raises for what a file holds: see `require`."""
+    return resolve(cwd, env, overrides).loaded
+
+
+def require(loaded: Loaded) -> Settings:
+    """The settings, or a ConfigError that names the first problem and lists all."""
+    if not loaded.problems:
+        return loaded.settings
+    first = loaded.problems[0]
+    rest = len(loaded.problems) - 1
+    more = f" ({rest} more: run `acp-agent config check`)" if rest else ""
+    raise ConfigError(
+        f"{first}. To mend it: {first.hint}{more}",
+        data={
+            "file": str(first.file),
+            "key": first.key,
+            "hint": first.hint,
+            "details": "\n".join(f"{problem} ({problem.hint})" for problem in loaded.problems),
+            "problems": [{**problem._asdict(), "file": str(problem.file)} for problem in loaded.problems],
+        },
+    )
+
+
+def resolve(cwd: Path, env: Mapping[str, str], overrides: Overrides = NO_OVERRIDES) -> Resolved:
+    """Like `load`, for who also needs to know where each value comes from."""
+    from acp_agent.config.checks import check
+    from acp_agent.config.validate import validate
+
+    files, problems, notes = _read_files(cwd, env)
+    above, more = _override_layers(merge(files), env, overrides)
+    settings, invalid, layers = validate([*files, *above])
+    problems = [*problems, *invalid, *(more or check(settings, layers, env))]
+    sources = tuple(layer.file for layer in files)
+    return Resolved(Loaded(settings, tuple(problems), tuple(notes), sources), layers)
+
+
+class _Files(NamedTuple):
+    layers: list[Layer]
+    problems: list[Problem]
+    notes: list[str]
+
+
+def _read_files(cwd: Path, env: Mapping[str, str]) -> _Files:
+    """The user's own file and the project's, of which only what an untrusted project may say."""
+    from acp_agent.config.schema import Settings
+
+    found = _Files([], [], [])
+    own = paths.config_file(env)
+    reading = read_file(own)
+    found.problems.extend(reading.problems)
+    if reading.data is not None:
+        found.layers.append(Layer(str(own), own, _prepared(reading.data, own.parent, env)))
+    project = paths.project_config_file(cwd)
+    if _same_file(own, project):
+        return found
+    reading = read_file(project)
+    found.problems.extend(reading.problems)
+    if reading.data is not None:
+        data = _prepared(reading.data, project.parent, env)
+        kept, notes = restrain(data, turns=_turn_limit(found.layers), known=frozenset(Settings.model_fields))
+        found.layers.append(Layer(str(project), project, kept, adds_rules=True))
+        found.notes.extend(f"{project}: {note}" for note in notes)
+    return found
+
+
+def _turn_limit(layers: Sequence[Layer]) -> int:
+    from acp_agent.config.schema import Settings
+
+    turns = merge(layers).get("max_agent_turns")
+    return (
+        turns
+        if type(turns) is int and turns >= 1
+        else cast(int, Settings.model_fields["max_agent_turns"].default)
+    )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _prepared(data: JsonObject, folder: Path, env: Mapping[str, str]) -> JsonObject:
+    """Short forms written out and scripts' paths made absolute, so that layers can be merged."""
+    from acp_agent.config.schema import expanded_permission
+
+    result = {key: value for key, value in data.items() if key != "$schema"}
+    if "permission" in result:
+        result["permission"] = expanded_permission(result["permission"])
+    providers = as_object(result.get("providers"))
+    if providers is not None:
+        result["providers"] = {name: _anchored(entry, folder, env) for name, entry in providers.items()}
+    return result
+
+
+def _anchored(entry: object, folder: Path, env: Mapping[str, str]) -> object:
+    fields = as_object(entry)
+    script = fields.get("script") if fields else None
+    if fields is None or not isinstance(script, str) or not script:
+        return entry
+    return {**fields, "script": str(paths.user_path(script, folder, env))}
+
+
+def _override_layers(
+    below: JsonObject, env: Mapping[str, str], flags: Overrides
+) -> tuple[list[Layer], list[Problem]]:
+    """The environment and the flags as layers; the model belongs to the provider that is then active."""
+    from acp_agent.config.schema import Settings
+    from acp_agent.models.routes import active_alias
+
+    file = paths.config_file(env)
+    layers: list[Layer] = []
+    provider, label = _first(
+        (flags.provider, "--provider"), (env.get(_PROVIDER_VARIABLE), _PROVIDER_VARIABLE)
+    )
+    if provider:
+        layers.append(Layer(label, file, {"provider": provider}))
+    model, label = _first((flags.model, "--model"), (env.get(_MODEL_VARIABLE), _MODEL_VARIABLE))
+    if model:
+        active = provider or _active_in(below) or active_alias(Settings(), env)
+        if active is None:
+            message = f"{label} names a model, but no provider is chosen"
+            return layers, [Problem(file, "provider", message, f"set --provider or {_PROVIDER_VARIABLE} too")]
+        layers.append(Layer(label, file, {"providers": {active: {"model": model}}}))
+    if flags.mode:
+        layers.append(Layer("--mode", file, {"permission": {"mode": flags.mode}}))
+    return layers, []
+
+
+def _first(*candidates: tuple[str | None, str]) -> tuple[str | None, str]:
+    return next((each for each in candidates if each[0]), (None, ""))
+
+
+def _active_in(data: JsonObject) -> str | None:
+    """`active_alias` for settings that are not validated yet."""
+    chosen, providers = data.get("provider"), as_object(data.get("providers"))
+    if isinstance(chosen, str) and chosen:
+        return chosen
+    return next(iter(providers), None) if providers else None
