@@ -7,6 +7,7 @@ the entry-point group `acp_agent.adapters`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 import signal
@@ -22,7 +23,7 @@ from acp_agent.config.load import Overrides, load, require
 from acp_agent.content import Text
 from acp_agent.context.instructions import Instructions
 from acp_agent.context.prompt import SessionContext
-from acp_agent.errors import AuthRequired, InvalidParams
+from acp_agent.errors import AgentError, AuthRequired, InvalidParams
 from acp_agent.events import Choice, NoticeRaised
 from acp_agent.models.routes import WHAT_TO_SET, Route, provider_types, route, routes
 from acp_agent.permission.gate import Gate, Unattended
@@ -108,7 +109,7 @@ class Agent:
         history = History()
         feed = Feed((journal, history, *around.listeners), around.drain)
         journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
-        gate = Gate(_rules(settings), settings.permission.mode, around.asker)
+        gate = Gate(_rules(settings), settings.permission.mode, around.asker, roots=(cwd,))
         instructions = Instructions(
             paths.config_dir(self._env) if settings.context_files else None, cwd, paths.home_dir(self._env)
         )
@@ -163,20 +164,23 @@ def _options(gate: Gate, found: Sequence[Route]) -> Options:
 
 
 def _rules(settings: Settings) -> list[Rule]:
-    return [Rule(rule.operation, rule.pattern, rule.action, "settings") for rule in settings.permission.rules]
+    return [
+        Rule(rule.operation, rule.pattern, rule.action, only_tightens=rule.only_tightens)
+        for rule in settings.permission.rules
+    ]
 
 
 def _toolset(cwd: Path, settings: Settings, files: EditorFiles | None) -> Toolset:
-    from acp_agent.permission.shell import analyse
-    from acp_agent.tools.registry import builtin
-    from acp_agent.workspace.roots import Roots
+    from acp_agent.tools.registry import Limits, Toolset, builtin
+    from acp_agent.workspace.workspace import open_workspace
 
-    roots = Roots(cwd)
+    def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
+        from acp_agent.permission.shell import analyse as analyse_shell
 
-    def claims_of(command: str, folder: Path) -> tuple[Claim, ...]:
-        return analyse(command, folder, [cwd], adapter("shell.bash"))
+        return analyse_shell(command, folder, (cwd,), adapter("shell.bash"))
 
-    return builtin(roots, files, claims_of, settings.timeouts)
+    limits = Limits(settings.timeouts.bash_secs, settings.timeouts.bash_max_secs)
+    return Toolset(builtin(open_workspace(cwd, editor=files), analyse, limits))
 
 
 def serve_stdio(
@@ -212,9 +216,10 @@ def run_headless(prompt: str, cwd: Path, listener: Listener, overrides: Override
 async def _run_headless(prompt: str, cwd: Path, listener: Listener, overrides: Overrides) -> StopReason:
     around = Surroundings(Unattended(), None, (listener,), no_wait)
     session = await Agent(os.environ, overrides).open_session(cwd, lambda _: around)
+    running = session.submit((Text(prompt),))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(session.run)
-        try:
-            return await session.submit((Text(prompt),)).outcome()
-        finally:
-            await session.close()
+        with contextlib.suppress(AgentError):  # it is raised below, outside of the group
+            await running.outcome()
+        await session.close()
+    return await running.outcome()

@@ -42,7 +42,7 @@ class Connection:
         self.agent = agent
         self.client = client
         self.sessions: dict[str, Session] = {}
-        self.prompts: dict[object, tuple[Session, Prompt]] = {}
+        self.prompts: dict[object, Prompt] = {}
         """The prompts that have not been answered, by the id of their request."""
         self._peer = Peer(channel, self, CANCEL)
         self._tasks: TaskGroup | None = None
@@ -71,11 +71,10 @@ class Connection:
             prompts.cancel(self, notification.params)
 
     def cancels_itself(self, request: Request) -> bool:
-        running = self.prompts.get(request.id)
-        if running is None:
+        prompt = self.prompts.get(request.id)
+        if prompt is None:
             return False
-        session, prompt = running
-        session.cancel_prompt(prompt)
+        prompt.cancel()
         return True
 
     async def ended(self) -> None:

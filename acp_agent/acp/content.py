@@ -26,11 +26,17 @@ def _part(params: Params, block: Json) -> Part:
             as_text(block.get("description")),
         )
     if kind == "resource":
-        resource = as_object(block.get("resource"))
-        uri, text = as_text(resource.get("uri")), as_text(resource.get("text"))
-        if uri is None or text is None:
-            raise params.refuse("prompt", "has a resource without uri or text; binary ones are not taken")
-        return Resource(uri, text, as_text(resource.get("mimeType")))
+        return _resource(params, as_object(block.get("resource")))
     if kind in ("image", "audio"):
         raise params.refuse("prompt", f"has {kind} content, which this agent does not take")
     raise params.refuse("prompt", f"has a content block that is not understood, of type {kind!r}")
+
+
+def _resource(params: Params, resource: Json) -> Part:
+    uri, text = as_text(resource.get("uri")), as_text(resource.get("text"))
+    mime_type = as_text(resource.get("mimeType"))
+    if uri and text is not None:
+        return Resource(uri, text, mime_type)
+    if uri and isinstance(resource.get("blob"), str):
+        return ResourceLink(uri, uri, mime_type, "its content is binary and cannot be shown to the model")
+    raise params.refuse("prompt", "has a resource without uri, or without text and blob")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Protocol
 
 from acp_agent.acp.encoder import Encoder
 from acp_agent.acp.params import as_object, as_text
@@ -20,10 +20,17 @@ REQUEST_LIMIT_S = 20.0
 """Some clients never answer what they do not know."""
 
 
-class PermissionOption(NamedTuple):
-    id: str
-    kind: str
-    name: str
+class PermissionOption(Protocol):
+    """One answer that a person can give."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 class Editor:

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
     from acp_agent.acp.params import Json
 
-# Clients read lines of a few MiB at most; with these bounds ours stay under one.
+# Clients read lines of a few MiB at most. JSON takes up to six bytes for a character; with
+# these bounds a line stays under one MiB even then.
 CHUNK_CHARACTERS = 128 * 1024
 """Longer text goes out in several chunks."""
-CONTENT_CHARACTERS = 192 * 1024
+CONTENT_CHARACTERS = 128 * 1024
 """More than this under a tool call is cut; the model's view is not affected."""
-RAW_CHARACTERS = 16 * 1024
+RAW_CHARACTERS = 8 * 1024
 """More than this of one text in `rawInput` or `rawOutput` is cut."""
 
 

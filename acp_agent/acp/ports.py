@@ -17,6 +17,10 @@ class Prompt(Protocol):
         """Waits for the end of the turn; raises AgentError when it failed."""
         ...
 
+    def cancel(self) -> None:
+        """Ends it, whether it waits or runs."""
+        ...
+
 
 class Session(Protocol):
     @property
@@ -41,10 +45,6 @@ class Session(Protocol):
 
     def cancel(self) -> None:
         """Ends the running turn and all that wait."""
-        ...
-
-    def cancel_prompt(self, prompt: Prompt) -> None:
-        """Ends one prompt."""
         ...
 
     async def run(self) -> None:

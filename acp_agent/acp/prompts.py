@@ -21,7 +21,7 @@ def begin(connection: Connection, request: Request) -> Work:
     params = Params(request.method, request.params)
     session = connection.session(params)
     prompt = session.submit(parts_of(params))
-    connection.prompts[request.id] = (session, prompt)
+    connection.prompts[request.id] = prompt
     return partial(_outcome, connection, request, prompt)
 
 

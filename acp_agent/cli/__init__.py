@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     import argparse
@@ -27,16 +28,27 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments:
         return _without_command(None)
-    args = _parser(arguments).parse_args(arguments)
-    if args.command is None:
-        return _without_command(args)
     try:
-        return _command(args.command).run(args)
+        return _with_arguments(arguments)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+
+
+def _with_arguments(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is better escaped than fatal
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = _parser(arguments).parse_args(arguments)
+        if args.command is None:
+            return _without_command(args)
+        return _command(args.command).run(args)
+    finally:
+        if sys.stdout:
+            sys.stdout.flush()
 
 
 def _without_command(args: argparse.Namespace | None) -> int:
@@ -56,10 +68,18 @@ def _is_terminal(fd: int) -> bool:
         return False
 
 
-def _command(name: str) -> object:
+class Command(Protocol):
+    """A module of this package."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None: ...
+
+    def run(self, args: argparse.Namespace, /) -> int: ...
+
+
+def _command(name: str) -> Command:
     import importlib
 
-    return importlib.import_module(f"acp_agent.cli.{name}")
+    return cast(Command, importlib.import_module(f"acp_agent.cli.{name}"))
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:

@@ -16,7 +16,6 @@ Id = int | float | str | None
 Params = dict[str, object] | list[object] | None
 
 _encode_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_encode_ascii = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
 
 
 class Request(NamedTuple):
@@ -47,11 +46,8 @@ Message = Request | Notification | Response | Malformed
 
 
 def encode(message: dict[str, object]) -> bytes:
-    """One line, with its newline. Lone surrogates are escaped, so the bytes are always UTF-8."""
-    try:
-        return (_encode_text(message) + "\n").encode()
-    except UnicodeEncodeError:
-        return (_encode_ascii(message) + "\n").encode()
+    """One line, with its newline. Always UTF-8: lone surrogates, which have none, become "?"."""
+    return (_encode_text(message) + "\n").encode(errors="replace")
 
 
 def decode(line: bytes) -> Message:

@@ -6,7 +6,7 @@ hold their default left out. Unknown fields are ignored when reading, so a newer
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from acp_agent import content, events
 from acp_agent.errors import JournalError
@@ -23,8 +23,9 @@ _PLAIN = frozenset({"raw_input", "record"})
 
 def to_json(event: tuple[object, ...]) -> dict[str, object]:
     """The object for an event, or for anything an event holds."""
-    defaults: dict[str, object] = event._field_defaults  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
-    fields: dict[str, object] = event._asdict()  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+    named: Any = event
+    defaults: dict[str, object] = named._field_defaults
+    fields: dict[str, object] = named._asdict()
     found: dict[str, object] = {"type": type(event).__name__}
     for name, value in fields.items():
         if name not in defaults or value != defaults[name]:
@@ -33,11 +34,10 @@ def to_json(event: tuple[object, ...]) -> dict[str, object]:
 
 
 def _value_to_json(value: object) -> object:
-    if isinstance(value, tuple):
-        if type(value).__name__ in _CLASSES:
-            return to_json(cast("tuple[object, ...]", value))
-        return [_value_to_json(item) for item in cast("tuple[object, ...]", value)]
-    return value
+    if not isinstance(value, tuple):
+        return value
+    items = cast("tuple[object, ...]", value)
+    return to_json(items) if type(items).__name__ in _CLASSES else [_value_to_json(item) for item in items]
 
 
 def from_json(data: dict[str, object]) -> tuple[object, ...]:
@@ -46,7 +46,8 @@ def from_json(data: dict[str, object]) -> tuple[object, ...]:
     kind = _CLASSES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise JournalError(f"unknown record {name!r}")
-    known: tuple[str, ...] = kind._fields  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+    named: Any = kind
+    known: tuple[str, ...] = named._fields
     fields = {
         key: value if key in _PLAIN else _value_from_json(value)
         for key, value in data.items()

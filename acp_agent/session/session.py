@@ -18,6 +18,8 @@ from acp_agent.events import CommandsChanged, ModeChanged, OptionsChanged, TurnE
 from acp_agent.turn.loop import Turn, run_turn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from acp_agent.content import Part
     from acp_agent.events import Option, StopReason
     from acp_agent.models.stream import Model
@@ -37,8 +39,9 @@ CLOSE_LIMIT_S = 1.5
 class Prompt:
     """A prompt that waits, runs or has ended."""
 
-    def __init__(self, content: tuple[Part, ...]) -> None:
+    def __init__(self, content: tuple[Part, ...], cancel: Callable[[Prompt], None]) -> None:
         self.content = content
+        self._cancel = cancel
         self._ended = anyio.Event()
         self._outcome: StopReason | Exception = "cancelled"
 
@@ -47,6 +50,10 @@ class Prompt:
         if not self._ended.is_set():
             self._outcome = outcome
             self._ended.set()
+
+    def cancel(self) -> None:
+        """Ends it, whether it waits or runs."""
+        self._cancel(self)
 
     async def outcome(self) -> StopReason:
         """Waits for the end; raises what the turn failed with."""
@@ -112,7 +119,7 @@ class Session:
 
     def submit(self, content: tuple[Part, ...]) -> Prompt:
         """Queues a prompt."""
-        prompt = Prompt(content)
+        prompt = Prompt(content, self._cancel_prompt)
         if self._closed:
             prompt.end("cancelled")
             return prompt
@@ -127,8 +134,7 @@ class Session:
         if self._running:
             self._running[1].cancel()
 
-    def cancel_prompt(self, prompt: Prompt) -> None:
-        """Ends one prompt, queued or running."""
+    def _cancel_prompt(self, prompt: Prompt) -> None:
         if self._running and self._running[0] is prompt:
             self._running[1].cancel()
         elif prompt in self._queue:
@@ -174,8 +180,10 @@ class Session:
             outcome = error
         finally:
             self._running = None
-            failed = isinstance(outcome, Exception)
-            feed.emit(TurnEnded(turn_id, None if failed else outcome, str(outcome) if failed else None))
+            if isinstance(outcome, Exception):
+                feed.emit(TurnEnded(turn_id, None, str(outcome)))
+            else:
+                feed.emit(TurnEnded(turn_id, outcome))
             prompt.end(outcome)
 
     def _turn(self) -> Turn:

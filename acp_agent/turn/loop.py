@@ -88,7 +88,7 @@ async def run_turn(turn: Turn) -> StopReason:
             await _ask(turn, answer)
             end = answer.end
             if isinstance(end, Failed):
-                raise ModelError(end.message, data={"details": end.details or end.message, "kind": end.kind})
+                return _failed(turn, answer, end)
             if not answer.calls:
                 return _stop_reason(turn, answer, end)
             await run_calls(turn.feed, turn.toolset, turn.gate, list(answer.calls.values()))
@@ -149,6 +149,14 @@ def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answ
 
 def _characters(request: ModelRequest) -> int:
     return len(request.system) + sum(len(repr(part)) for part in (*request.messages, *request.tools))
+
+
+def _failed(turn: Turn, answer: _Answer, end: Failed) -> StopReason:
+    """A full context is an end like others; everything else is raised."""
+    if end.kind != "context_length":
+        raise ModelError(end.message, data={"details": end.message, "kind": end.kind})
+    turn.feed.emit(TextDelta(answer.message_id, f"({end.message})"))
+    return "max_tokens"
 
 
 def _stop_reason(turn: Turn, answer: _Answer, end: Finished | None) -> StopReason:

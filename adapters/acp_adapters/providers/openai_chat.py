@@ -164,8 +164,8 @@ def _text(part: Part) -> str:
             return text
         case Resource(uri, text):
             return f'<resource uri="{uri}">\n{text}\n</resource>'
-        case ResourceLink(uri, name):
-            return f"[{name}]({uri})"
+        case ResourceLink(uri, name, _, description):
+            return f"[{name}]({uri})" + (f" ({description})" if description else "")
         case Image():
             return "(an image, which this model was not shown)"
 

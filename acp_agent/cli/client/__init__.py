@@ -1,0 +1,1 @@
+"""A plain ACP client for a terminal: what `acp-agent chat` and `acp-agent demo` are made of."""
