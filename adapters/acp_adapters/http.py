@@ -19,12 +19,11 @@ for _name in ("httpx", "httpcore"):
 def client(*, encrypted: bool) -> httpx.AsyncClient:
     """The process's client for https, or for plain http, which needs no certificate store.
 
-    Connections are kept and shared. Reading has no limit of its own here: who reads knows how
-    long a silence may last.
+    Connections are kept and shared. Who asks for what may take long says how long it may.
     """
     return httpx.AsyncClient(
         verify=encrypted,
-        timeout=httpx.Timeout(None, connect=CONNECT_LIMIT_S),
+        timeout=httpx.Timeout(CONNECT_LIMIT_S),
         limits=httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S),
         follow_redirects=False,
         trust_env=True,

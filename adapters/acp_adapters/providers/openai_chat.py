@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import anyio
 import httpx
 
-from acp_adapters.http import client_for
+from acp_adapters.http import CONNECT_LIMIT_S, client_for
 from acp_adapters.providers.failures import failure_of, network_failure
 from acp_adapters.providers.sse import EventStream, EventTooLarge
 from acp_agent.content import Image, Resource, ResourceLink, Text
@@ -50,6 +50,7 @@ class OpenAIChat:
         self.window = route.window
         self._route = route
         self._url = f"{route.base_url}/chat/completions"
+        self._timeout = httpx.Timeout(None, connect=CONNECT_LIMIT_S, read=route.silence_limit_s)
         self._headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **route.headers}
         if route.key.value:
             self._headers.setdefault("Authorization", f"Bearer {route.key.value}")
@@ -59,7 +60,9 @@ class OpenAIChat:
         content = body.encode("utf-8", "replace")
         client = client_for(self._url)
         try:
-            built = client.build_request("POST", self._url, content=content, headers=self._headers)
+            built = client.build_request(
+                "POST", self._url, content=content, headers=self._headers, timeout=self._timeout
+            )
             with anyio.fail_after(self._route.request_limit_s):
                 response = await client.send(built, stream=True)
             try:
@@ -81,9 +84,8 @@ class OpenAIChat:
         chunks = response.aiter_bytes()
         while True:
             try:
-                with anyio.fail_after(self._route.silence_limit_s):
-                    chunk = await anext(chunks, b"")
-            except TimeoutError:
+                chunk = await anext(chunks, b"")
+            except httpx.ReadTimeout:
                 limit = self._route.silence_limit_s
                 yield Failed("timeout", f"{self.name} stopped answering: nothing came for {limit:g} s.")
                 return

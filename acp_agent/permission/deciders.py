@@ -1,0 +1,274 @@
+"""Who has a say about a claim, in order, and what they say.
+
+The first decider with an opinion settles a claim; then the mode may soften an ask, and repeated
+refusals may harden one. A call is as dangerous as its most dangerous claim.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from acp_agent.permission.floor import forbidden
+from acp_agent.permission.patterns import is_literal
+from acp_agent.permission.programs import reads_only
+from acp_agent.permission.protected import protected
+from acp_agent.permission.rules import SEVERITY, matches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from acp_agent.permission.claims import Claim
+    from acp_agent.permission.grants import Grants
+    from acp_agent.permission.modes import Mode
+    from acp_agent.permission.places import Places
+    from acp_agent.permission.rules import Rule, Verdict
+
+    _Opinion = tuple[Verdict | None, str]
+
+DENIALS = 3
+"""After so many refusals of a question it is not put again."""
+
+
+class Vote(NamedTuple):
+    """What one decider says about one claim; without a verdict it has no opinion."""
+
+    decider: str
+    claim: Claim
+    verdict: Verdict | None
+    why: str = ""
+
+
+class Decision(NamedTuple):
+    """What happens to a call, and everything that was said about it."""
+
+    verdict: Verdict
+    trace: tuple[Vote, ...]
+    reason: str
+
+
+class Situation(NamedTuple):
+    """What the deciders know beside the claim."""
+
+    mode: Mode
+    rules: tuple[Rule, ...]
+    grants: Grants
+    places: Places
+    denied: frozenset[str]
+    """Operations, or `operation:resource`, that the current way of working does without."""
+    refusals: tuple[frozenset[Claim], ...]
+    """Sets of claims that were refused too often to be asked about again."""
+    by_command: bool
+    """The claims are those of a command, not of a tool that edits."""
+
+
+class _Settled(NamedTuple):
+    votes: tuple[Vote, ...]
+    decided: Vote
+
+
+def decide(claims: Sequence[Claim], situation: Situation) -> Decision:
+    """The decision on a whole call. Asks nobody and changes nothing."""
+    settled = [_settle(claim, situation) for claim in claims]
+    trace = tuple(vote for each in settled for vote in each.votes)
+    if not settled:
+        return Decision("allow", (), "it has no effect")
+    worst = max(settled, key=lambda each: SEVERITY[each.decided.verdict or "ask"]).decided
+    verdict: Verdict = worst.verdict or "ask"
+    reason = worst.why
+    if verdict == "ask":
+        guard = _repeated(claims, worst, situation)
+        trace += (guard,)
+        if guard.verdict is not None:
+            verdict, reason = guard.verdict, guard.why
+    return Decision(verdict, trace, reason)
+
+
+def asked(claims: Sequence[Claim], situation: Situation) -> tuple[Claim, ...]:
+    """Those of the claims that would have to be asked about."""
+    return tuple(claim for claim in claims if _settle(claim, situation).decided.verdict == "ask")
+
+
+def _settle(claim: Claim, situation: Situation) -> _Settled:
+    votes: list[Vote] = []
+    decided: Vote | None = None
+    for name, decider in DECIDERS:
+        verdict, why = decider(claim, situation)
+        vote = Vote(name, claim, verdict, why)
+        votes.append(vote)
+        if decided is None and verdict is not None:
+            decided = vote
+    assert decided is not None, "the last decider always has an opinion"
+    if decided.verdict == "ask":
+        vote = _accepted(claim, decided, situation)
+        votes.append(vote)
+        if vote.verdict is not None:
+            decided = vote
+    return _Settled(tuple(votes), decided)
+
+
+# The deciders --------------------------------------------------------------------------------------
+
+_NONE: _Opinion = (None, "")
+
+
+def _floor(claim: Claim, situation: Situation) -> _Opinion:
+    why = forbidden(claim, situation.places)
+    return ("deny", f"never allowed: {why}") if why else _NONE
+
+
+def _way_of_working(claim: Claim, situation: Situation) -> _Opinion:
+    if situation.denied & {claim.operation, f"{claim.operation}:{claim.resource}"}:
+        return "deny", f"{claim.operation} is not part of the current way of working"
+    return _NONE
+
+
+def _configured_denial(claim: Claim, situation: Situation) -> _Opinion:
+    rule = _last_match(claim, situation)
+    if rule is None or rule.action != "deny":
+        rule = _strictest(claim, situation)
+    if rule is not None and rule.action == "deny":
+        return "deny", _ruled(rule)
+    rule = situation.grants.denial(claim)
+    return ("deny", _ruled(rule)) if rule else _NONE
+
+
+def _guarded(claim: Claim, situation: Situation) -> _Opinion:
+    if claim.operation != "edit":
+        return _NONE
+    kind = protected(situation.places.home).guarded_as(claim.resource)
+    return ("ask", f"{claim.resource} is {kind}") if kind else _NONE
+
+
+def _yolo(claim: Claim, situation: Situation) -> _Opinion:
+    return ("allow", "the mode is yolo") if situation.mode == "yolo" else _NONE
+
+
+def _secret(claim: Claim, situation: Situation) -> _Opinion:
+    if claim.operation not in ("read", "edit"):
+        return _NONE
+    if not protected(situation.places.home).is_secret(claim.resource):
+        return _NONE
+    allowed = (*situation.rules, *situation.grants.rules)
+    if any(
+        rule.action == "allow" and is_literal(rule.pattern) and matches(rule, claim, situation.places)
+        for rule in allowed
+    ):
+        return _NONE
+    return "ask", f"{claim.resource} usually holds secrets"
+
+
+def _granted(claim: Claim, situation: Situation) -> _Opinion:
+    rule = situation.grants.allowance(claim)
+    return ("allow", _ruled(rule)) if rule else _NONE
+
+
+def _configured(claim: Claim, situation: Situation) -> _Opinion:
+    rule, tighter = _last_match(claim, situation), _strictest(claim, situation)
+    if tighter is not None and (rule is None or SEVERITY[tighter.action] > SEVERITY[rule.action]):
+        rule = tighter
+    return (rule.action, _ruled(rule)) if rule else _NONE
+
+
+def _built_in(claim: Claim, situation: Situation) -> _Opinion:
+    if claim.operation == "execute":
+        return _command(claim)
+    if claim.operation in ("read", "edit"):
+        return _file(claim, situation)
+    if claim.operation == "memory" and situation.mode == "restrictive":
+        return "ask", "the mode is restrictive"
+    if claim.operation in ("memory", "skill", "meta"):
+        return "allow", "it touches nothing but the agent's own notes"
+    return "ask", f"{claim.operation} {claim.resource}: {claim.reason or 'it reaches beyond the workspace'}"
+
+
+def _command(claim: Claim) -> _Opinion:
+    if claim.argv is None or claim.reason:
+        return "ask", claim.reason or "not understood"
+    if reads_only(claim.argv):
+        return ("allow", "it only reads") if claim.inside else _NONE
+    return "ask", f"`{claim.resource}` is not known to only read"
+
+
+def _file(claim: Claim, situation: Situation) -> _Opinion:
+    known = protected(situation.places.home)
+    if claim.resource in known.harmless:
+        return "allow", "it is no file"
+    if claim.operation == "read" and claim.resource in known.harmless_to_read:
+        return "allow", "it describes the machine"
+    if not claim.inside:
+        return _NONE
+    if claim.operation == "read":
+        return "allow", "it is in the workspace"
+    if situation.mode == "restrictive":
+        return "ask", "the mode is restrictive"
+    if situation.by_command:
+        return "ask", f"a command changes {claim.resource} ({claim.reason})"
+    return "allow", "it is in the workspace"
+
+
+def _outside(claim: Claim, situation: Situation) -> _Opinion:
+    del situation
+    return _NONE if claim.inside else ("ask", f"{claim.resource} is outside the workspace")
+
+
+def _default(claim: Claim, situation: Situation) -> _Opinion:
+    del claim, situation
+    return "ask", "nothing says that it is allowed"
+
+
+DECIDERS: tuple[tuple[str, Callable[[Claim, Situation], _Opinion]], ...] = (
+    ("hard floor", _floor),
+    ("way of working", _way_of_working),
+    ("configured denials", _configured_denial),
+    ("guarded files", _guarded),
+    ("yolo", _yolo),
+    ("secrets", _secret),
+    ("session grants", _granted),
+    ("configured rules", _configured),
+    ("built-in rules", _built_in),
+    ("outside the workspace", _outside),
+    ("default", _default),
+)
+
+
+# After the first opinion ---------------------------------------------------------------------------
+
+_NEVER_ACCEPTED = frozenset(("execute", "mcp", "network", "agent"))
+
+
+def _accepted(claim: Claim, decided: Vote, situation: Situation) -> Vote:
+    if situation.mode != "accept":
+        return Vote("accept mode", claim, None)
+    if claim.operation in _NEVER_ACCEPTED or not claim.inside:
+        return Vote("accept mode", claim, None, "it is not accepted unasked")
+    if decided.decider in ("guarded files", "secrets"):
+        return Vote("accept mode", claim, None, f"{decided.decider} are not accepted unasked")
+    return Vote("accept mode", claim, "allow", "the mode accepts what stays in the workspace")
+
+
+def _repeated(claims: Sequence[Claim], worst: Vote, situation: Situation) -> Vote:
+    refused = set(claims)
+    if any(each <= refused for each in situation.refusals):
+        text = f"refused {DENIALS} times already, so it is not asked again: {worst.claim.resource}"
+        return Vote("repeated refusals", worst.claim, "deny", text)
+    return Vote("repeated refusals", worst.claim, None)
+
+
+# Rules ---------------------------------------------------------------------------------------------
+
+
+def _last_match(claim: Claim, situation: Situation) -> Rule | None:
+    rules = (rule for rule in reversed(situation.rules) if not rule.only_tightens)
+    return next((rule for rule in rules if matches(rule, claim, situation.places)), None)
+
+
+def _strictest(claim: Claim, situation: Situation) -> Rule | None:
+    found = [
+        rule for rule in situation.rules if rule.only_tightens and matches(rule, claim, situation.places)
+    ]
+    found = [rule for rule in found if rule.action != "allow"]
+    return max(found, key=lambda rule: SEVERITY[rule.action], default=None)
+
+
+def _ruled(rule: Rule) -> str:
+    return f"{rule.source}: {rule.action} {rule.operation} {rule.pattern}"

@@ -1,0 +1,107 @@
+"""Whether a command line is the program it claims to be, and does only what its words say."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from acp_agent.permission import repository
+from acp_agent.permission.globs import expand
+from acp_agent.permission.patterns import quoted
+from acp_agent.permission.programs import examine, facts, program_name
+from acp_agent.permission.protected import protected
+from acp_agent.permission.script import Word
+
+if TYPE_CHECKING:
+    from acp_agent.permission.places import Places
+
+_ACTIVE = re.compile(r"\\(.)|([^\w*?~@%+=:,./-])", re.DOTALL)
+
+
+def described(line: tuple[Word, ...], outside: str = "") -> str:
+    """A command line as it can be typed; one that runs outside the roots says where."""
+    text = " ".join(_typed(word) for word in line)
+    return f"cd {quoted(outside)} && {text}" if outside else text
+
+
+def _typed(word: Word) -> str:
+    if word.unknown:
+        return word.text
+    if word.pattern is None and not word.tilde:
+        return quoted(word.text)
+    # What is active must not look like what is quoted: `rm *` is not `rm '*'`.
+    return _ACTIVE.sub(lambda found: "\\" + (found[1] or found[2]), word.pattern or word.text)
+
+
+def outside_of(folders: tuple[str, ...], places: Places) -> str:
+    """The first of `folders` that is outside the roots."""
+    return next((folder for folder in folders if not places.inside(os.path.realpath(folder))), "")
+
+
+def changes_what_follows(line: tuple[Word, ...]) -> bool:
+    """Whether it is a part of the shell that gives the commands after it another meaning."""
+    return line[0].text in facts().changes_what_follows
+
+
+def distrust(
+    line: tuple[Word, ...], folders: tuple[str, ...], places: Places
+) -> tuple[tuple[Word, ...], str]:
+    """The words as they will run, and why they may not be taken at face value."""
+    program = line[0].text
+    name = program_name(program)
+    if name is None or line[0].tilde:
+        return line, f"`{program}` is named by its path"
+    if any(word.unknown for word in line):
+        return line, "part of it is not known before it runs"
+    found = "" if "/" in program else _in_the_workspace(program, folders, places)
+    if not found:
+        return line, _surprise(name, line, folders, places) if name in facts().reads else ""
+    if name in facts().reads:
+        line = (Word(found), *line[1:])
+    return line, f"`{program}` would be {found}, in the workspace"
+
+
+def _surprise(name: str, line: tuple[Word, ...], folders: tuple[str, ...], places: Places) -> str:
+    """Why a command line of a program that only reads may do something else here."""
+    if name == "git":
+        for folder in folders:
+            danger = repository.danger(folder)
+            if danger:
+                return danger
+    use = examine((name, *(word.text for word in line[1:])))
+    samples = protected(places.home).samples
+    for pattern in use.globs if use else ():
+        if not pattern.startswith("!") and any(fnmatch(each, os.path.basename(pattern)) for each in samples):
+            return f"{pattern} also names files that hold secrets"
+    for word in line[1:]:
+        if word.text == "--":
+            break
+        if (
+            word.pattern
+            and word.pattern[0] in "*?"
+            and any(_an_option(word.pattern, each) for each in folders)
+        ):
+            return f"{word.text} names a file that would be taken for an option"
+    return ""
+
+
+def _an_option(pattern: str, folder: str) -> bool:
+    matches = expand(pattern, folder)
+    return matches is None or any(match.startswith("-") for match in matches)
+
+
+def _in_the_workspace(name: str, folders: tuple[str, ...], places: Places) -> str:
+    """The file in the workspace that `name` would run instead of an installed program."""
+    if name in facts().builtins:
+        return ""
+    for entry in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        for place in (
+            (entry,) if os.path.isabs(entry) else tuple(os.path.join(each, entry) for each in folders)
+        ):
+            path = os.path.join(place, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                # A link in the workspace to an installed program is the workspace's as well.
+                return path if places.inside(os.path.realpath(place)) else ""
+    return ""

@@ -1,0 +1,104 @@
+"""Paths that ask whatever the mode: secrets, and files that somebody else executes or obeys."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from acp_agent.permission.data import as_table, load, only, text, words
+from acp_agent.permission.patterns import literal, path_pattern
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Iterator
+
+    from acp_agent.permission.data import Table
+
+
+class Guarded(NamedTuple):
+    """Files of one kind that are never changed without asking."""
+
+    name: str
+    patterns: tuple[re.Pattern[str], ...]
+
+
+class Protected(NamedTuple):
+    """The table, compiled for one home folder and environment."""
+
+    secrets: tuple[re.Pattern[str], ...]
+    excepted: tuple[re.Pattern[str], ...]
+    samples: tuple[str, ...]
+    guarded: tuple[Guarded, ...]
+    harmless: frozenset[str]
+    harmless_to_read: frozenset[str]
+
+    def is_secret(self, path: str) -> bool:
+        """Whether what is at this absolute path usually is a secret."""
+        plain = plain_path(path)
+        return _any(self.secrets, plain) and not _any(self.excepted, plain)
+
+    def guarded_as(self, path: str) -> str | None:
+        """What kind of guarded file the absolute path names; None for any other file."""
+        plain = plain_path(path)
+        return next((kind.name for kind in self.guarded if _any(kind.patterns, plain)), None)
+
+
+def protected(home: str) -> Protected:
+    """The table for `home` and the configuration folders that the environment names now."""
+    return _compiled(home, _folder("CONFIG", ".config", home), _folder("DATA", ".local/share", home))
+
+
+def plain_path(path: str) -> str:
+    """A path without what some file systems ignore in names: invisible characters, ends in dots or blanks."""
+    if path.isascii() and ". " not in path and "./" not in path and not path.endswith((".", " ")):
+        return path
+    visible = "".join(c for c in unicodedata.normalize("NFKC", path) if unicodedata.category(c) != "Cf")
+    return "/".join(part.rstrip(" .") or part for part in visible.split("/"))
+
+
+def _folder(kind: str, default: str, home: str) -> str:
+    own = os.environ.get(f"ACP_AGENT_{kind}_DIR")
+    if own:
+        return os.path.realpath(own)
+    return os.path.realpath(
+        os.path.join(os.environ.get(f"XDG_{kind}_HOME") or os.path.join(home, default), "acp-agent")
+    )
+
+
+@cache
+def _compiled(home: str, config: str, data: str) -> Protected:
+    table = load("protected.json")
+    only(table, "protected.json", "secrets", "guarded", "harmless", "harmless_to_read")
+    secrets = as_table(table.get("secrets"), "secrets")
+    only(secrets, "secrets", "paths", "except", "samples")
+    folders = {"~": home, "{config}": config, "{data}": data}
+
+    def compile_all(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+        return tuple(path_pattern(_absolute(pattern, folders), fold=True) for pattern in patterns)
+
+    return Protected(
+        compile_all(words(secrets, "paths")),
+        compile_all(words(secrets, "except")),
+        words(secrets, "samples"),
+        tuple(Guarded(text(kind, "name"), compile_all(words(kind, "paths"))) for kind in _kinds(table)),
+        frozenset(words(table, "harmless")),
+        frozenset(words(table, "harmless_to_read")),
+    )
+
+
+def _kinds(table: Table) -> Iterator[Table]:
+    for kind in cast(list[object], table["guarded"]):
+        one = as_table(kind, "guarded")
+        only(one, "guarded", "name", "paths")
+        yield one
+
+
+def _absolute(pattern: str, folders: dict[str, str]) -> str:
+    head, slash, rest = pattern.partition("/")
+    return literal(folders[head]) + slash + rest if head in folders else pattern
+
+
+def _any(patterns: Iterable[re.Pattern[str]], path: str) -> bool:
+    return any(pattern.fullmatch(path) for pattern in patterns)

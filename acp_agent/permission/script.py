@@ -1,0 +1,57 @@
+"""A shell command as it was understood: the port that a parser of shell text implements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+Connector = Literal["", ";", "&", "&&", "||", "|", "|&"]
+
+STARTS_ITSELF = "a function that starts itself"
+"""The one construct that is never allowed although it is not understood."""
+
+
+class Word(NamedTuple):
+    """One word of a command."""
+
+    text: str
+    """After quote removal; patterns and a leading ~ are still in it."""
+    pattern: str | None = None
+    """For a word with an active * or ?: the same with everything literal escaped by a backslash."""
+    tilde: bool = False
+    """It begins with an active ~."""
+    unknown: bool = False
+    """What it will be is not known before it runs; `text` is how it is written."""
+
+
+class Redirect(NamedTuple):
+    operator: str
+    target: Word
+
+
+class Command(NamedTuple):
+    """One simple command."""
+
+    words: tuple[Word, ...]
+    redirects: tuple[Redirect, ...] = ()
+    assignments: tuple[Word, ...] = ()
+
+
+class Step(NamedTuple):
+    """A command and what connects it to the one before it."""
+
+    connector: Connector
+    command: Command
+    background: bool = False
+    """It is part of a list that ends with &."""
+
+
+class Script(NamedTuple):
+    steps: tuple[Step, ...]
+    """In order. When `unclear`: every simple command that could be found in it, best effort."""
+    unclear: str = ""
+    """The first construct that was not understood, for a person: "command substitution"."""
+
+
+ShellParser = Callable[[str], Script]
+"""Reads the text of a command for bash. Never raises for any text; in doubt the script is `unclear`."""

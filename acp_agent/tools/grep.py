@@ -1,0 +1,129 @@
+"""Searching in files."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from acp_agent.errors import ToolError
+from acp_agent.events import Location
+from acp_agent.models.messages import ToolSpec
+from acp_agent.tools.base import ToolResult
+from acp_agent.tools.parameters import Param, Parameters
+from acp_agent.tools.shortening import one_line
+from acp_agent.tools.target import Target
+from acp_agent.workspace.globs import compile_glob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from acp_agent.events import Shown, ToolKind
+    from acp_agent.permission.claims import Claim
+    from acp_agent.tools.base import Call, Progress, Tool
+    from acp_agent.workspace.programs import Programs
+    from acp_agent.workspace.search import Found, Line, Query
+    from acp_agent.workspace.workspace import Workspace
+
+OUTPUT_LINES = 200
+LINE_CHARACTERS = 500
+LOCATIONS = 20
+CONTEXT_LINES = 20
+"""Around a match at most."""
+
+PARAMETERS = Parameters(
+    Param("pattern"),
+    Param("path", about="File or folder", optional=True),
+    Param("include", about='Glob such as "*.py"', optional=True),
+    Param("context_lines", "integer", optional=True, minimum=0),
+)
+DESCRIPTION = "Search file contents for a regular expression. Ignored and hidden files are left out."
+
+
+class GrepTool:
+    spec = ToolSpec("grep", DESCRIPTION, PARAMETERS.schema())
+    kind: ToolKind = "search"
+    reads_only = True
+
+    def __init__(self, workspace: Workspace, programs: Programs) -> None:
+        self._workspace = workspace
+        self._programs = programs
+
+    def bind(self, arguments: dict[str, object]) -> Call:
+        given = PARAMETERS.check("grep", arguments)
+        if not given.text("pattern"):
+            raise ToolError("pattern is empty. Send a regular expression.")
+        include = given.text("include") or None
+        if include:
+            compile_glob(include)
+        from acp_agent.workspace.search import Query
+
+        query = Query(given.text("pattern"), include, min(given.integer("context_lines", 0), CONTEXT_LINES))
+        target = Target(self._workspace.roots, given.text("path") or ".")
+        return GrepCall(self._workspace, self._programs, target, query)
+
+
+class GrepCall:
+    def __init__(self, workspace: Workspace, programs: Programs, target: Target, query: Query) -> None:
+        self._roots = workspace.roots
+        self._programs = programs
+        self._target = target
+        self._query = query
+
+    @property
+    def title(self) -> str:
+        where = "" if self._target.shown == "." else f" in {self._target.title}"
+        return f"Search for `{one_line(self._query.pattern)}`{where}"
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        return (self._target.location(),)
+
+    def claims(self) -> tuple[Claim, ...]:
+        return self._target.claims("read")
+
+    async def preview(self) -> tuple[Shown, ...]:
+        return ()
+
+    async def run(self, progress: Progress) -> ToolResult:
+        from acp_agent.workspace.search import grep
+
+        found = await grep(self._target.place.path, self._query, self._programs)
+        hits = [line for line in found.lines if line.is_match]
+        return ToolResult(
+            self._output(found, len(hits)),
+            record={"matches": len(hits), "complete": found.complete},
+            locations=tuple(Location(str(hit.path), hit.number) for hit in hits[:LOCATIONS]) or None,
+        )
+
+    def _output(self, found: Found, hits: int) -> str:
+        if not found.lines:
+            return "No matches." if found.complete else "No matches so far; it took too long. Give a path."
+        shown = found.lines[:OUTPUT_LINES]
+        blocks = [
+            f"{self._roots.shorten(path)}\n{_numbered(list(lines))}"
+            for path, lines in groupby(shown, key=lambda line: line.path)
+        ]
+        if len(found.lines) > len(shown) or not found.complete:
+            told = sum(line.is_match for line in shown)
+            blocks.append(
+                f"({told} of {hits}{'' if found.complete else ' or more'} matches; narrow the search)"
+            )
+        return "\n".join(blocks)
+
+
+def _numbered(lines: Sequence[Line]) -> str:
+    """`12: a match`, `13- a line beside it`, `--` where lines are left out between them."""
+    numbered: list[str] = []
+    with_context = any(not line.is_match for line in lines)
+    for line, before in zip(lines, (None, *lines), strict=False):
+        if with_context and before and line.number > before.number + 1:
+            numbered.append("--")
+        text = line.text if len(line.text) <= LINE_CHARACTERS else f"{line.text[:LINE_CHARACTERS]}…"
+        numbered.append(f"{line.number}{':' if line.is_match else '-'} {text}")
+    return "\n".join(numbered)
+
+
+if TYPE_CHECKING:
+
+    def conforms(tool: GrepTool, call: GrepCall) -> tuple[Tool, Call]:
+        return tool, call

@@ -1,0 +1,141 @@
+"""Reading files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from acp_agent.errors import ToolError
+from acp_agent.models.messages import ToolSpec
+from acp_agent.tools.base import ToolResult
+from acp_agent.tools.parameters import Param, Parameters
+from acp_agent.tools.target import Target
+
+if TYPE_CHECKING:
+    from acp_agent.events import Location, Shown, ToolKind
+    from acp_agent.permission.claims import Claim
+    from acp_agent.tools.base import Call, Progress, Tool
+    from acp_agent.workspace.documents import Document
+    from acp_agent.workspace.workspace import Workspace
+
+LINES = 2000
+"""Read unless the model wants another number."""
+LINE_BYTES = 16 << 10
+OUTPUT_BYTES = 96 << 10
+"""About a fifth of a small context window."""
+
+PARAMETERS = Parameters(
+    Param("path"),
+    Param("offset", "integer", "First line", optional=True, minimum=1),
+    Param("limit", "integer", f"Number of lines, default {LINES}", optional=True, minimum=1),
+)
+
+
+class Excerpt(NamedTuple):
+    """Some lines of a text, ready for the model."""
+
+    text: str
+    first: int
+    last: int
+    total: int
+
+    @property
+    def partial(self) -> bool:
+        return self.last - self.first + 1 < self.total
+
+
+def excerpt(text: str, offset: int, limit: int) -> Excerpt:
+    """The numbered lines from `offset` on, at most `limit` of them and OUTPUT_BYTES."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    last = min(len(lines), offset + limit - 1)
+    width = len(str(last))
+    shown: list[str] = []
+    room = OUTPUT_BYTES
+    for number in range(offset, last + 1):
+        line = f"{number:>{width}}: {_bounded(lines[number - 1])}"
+        room -= len(line.encode("utf-8", "replace")) + 1
+        if room < 0 and shown:
+            break
+        shown.append(line)
+    return Excerpt("\n".join(shown), offset, offset + len(shown) - 1, len(lines))
+
+
+def _bounded(line: str) -> str:
+    if len(line) * 4 <= LINE_BYTES:
+        return line
+    data = line.encode("utf-8", "replace")
+    if len(data) <= LINE_BYTES:
+        return line
+    return f"{data[:LINE_BYTES].decode('utf-8', 'ignore')} [… {len(data) - LINE_BYTES} more bytes]"
+
+
+class ReadTool:
+    spec = ToolSpec("read", "Read a text file; lines are numbered.", PARAMETERS.schema())
+    kind: ToolKind = "read"
+    reads_only = True
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def bind(self, arguments: dict[str, object]) -> Call:
+        given = PARAMETERS.check("read", arguments)
+        target = Target(self._workspace.roots, given.text("path"))
+        return ReadCall(self._workspace, target, given.integer("offset", 1), given.integer("limit", LINES))
+
+
+class ReadCall:
+    def __init__(self, workspace: Workspace, target: Target, offset: int, limit: int) -> None:
+        self._documents = workspace.documents
+        self._target = target
+        self._offset = offset
+        self._limit = limit
+
+    @property
+    def title(self) -> str:
+        title = f"Read {self._target.title}"
+        if self._limit != LINES:
+            return f"{title} {self._offset}-{self._offset + self._limit - 1}"
+        return f"{title} from {self._offset}" if self._offset > 1 else title
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        return (self._target.location(self._offset),)
+
+    def claims(self) -> tuple[Claim, ...]:
+        return self._target.claims("read")
+
+    async def preview(self) -> tuple[Shown, ...]:
+        return ()
+
+    async def run(self, progress: Progress) -> ToolResult:
+        document = await self._documents.read(self._target.place)
+        part = excerpt(document.text, self._offset, self._limit)
+        if self._offset > max(part.total, 1):
+            raise ToolError(
+                f"{self._target.shown} has {part.total} lines; line {self._offset} is past its end."
+            )
+        self._documents.mark_seen(document)
+        remarks = _remarks(document, part, stopped=part.last < self._offset + self._limit - 1)
+        head = f"({'; '.join(remarks)})\n" if remarks else ""
+        return ToolResult(
+            head + (part.text if document.text else "(empty file)"),
+            record={"path": str(document.path), "lines": [part.first, part.last], "total": part.total},
+        )
+
+
+def _remarks(document: Document, part: Excerpt, *, stopped: bool) -> list[str]:
+    remarks: list[str] = []
+    if part.partial:
+        remarks.append(f"lines {part.first}-{part.last} of {part.total}")
+        if stopped and part.last < part.total:
+            remarks.append(f"cut at {OUTPUT_BYTES >> 10} KiB, go on with offset {part.last + 1}")
+    if document.unsaved:
+        remarks.append("with changes in the editor that are not saved yet")
+    if document.note:
+        remarks.append(document.note.rstrip("."))
+    return remarks
+
+
+if TYPE_CHECKING:
+
+    def conforms(tool: ReadTool, call: ReadCall) -> tuple[Tool, Call]:
+        return tool, call
