@@ -26,6 +26,7 @@ from acp_agent.context.prompt import SessionContext
 from acp_agent.errors import AgentError, AuthRequired, InvalidParams
 from acp_agent.events import Choice, NoticeRaised
 from acp_agent.models.routes import WHAT_TO_SET, Route, provider_types, route, routes
+from acp_agent.permission.claims import Claim
 from acp_agent.permission.gate import Gate, Unattended
 from acp_agent.permission.rules import Rule
 from acp_agent.session.asking import EditorAsker
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from acp_agent.config.schema import Settings
     from acp_agent.events import Listener, StopReason
     from acp_agent.models.stream import Model
-    from acp_agent.permission.claims import Claim
     from acp_agent.permission.gate import Asker
     from acp_agent.rpc.framing import LineBuffer
     from acp_agent.tools.registry import Toolset
@@ -87,7 +87,7 @@ class Agent:
         self._env = env
         self._overrides = overrides
         self._store = Store(paths.data_dir(env))
-        self._first_route: Route | None = None
+        self._to_warm: tuple[Route, Gate, Claim] | None = None
         self._first_session = anyio.Event()
 
     async def check_access(self) -> None:
@@ -123,15 +123,15 @@ class Agent:
             context=SessionContext(cwd, instructions),
             max_requests=settings.max_agent_turns,
         )
-        self._first_route = found[0]
+        self._to_warm = (found[0], gate, Claim("read", str(cwd)))
         self._first_session.set()
         return Session(session_id, str(cwd), parts)
 
     async def warm_up(self) -> None:
         """Once there is a session, loads what its first prompt will need, in a thread."""
         await self._first_session.wait()
-        if self._first_route:
-            await anyio.to_thread.run_sync(connect, self._first_route, abandon_on_cancel=True)
+        if self._to_warm:
+            await anyio.to_thread.run_sync(_load, *self._to_warm, abandon_on_cancel=True)
 
     def _settings(self, cwd: Path) -> Settings:
         if not cwd.is_dir():
@@ -155,6 +155,13 @@ def connect(found: Route) -> Model:
 
         return load_script(Path(found.script or ""), found.name)
     return adapter(f"model.{found.provider.protocol}")(found)
+
+
+def _load(found: Route, gate: Gate, claim: Claim) -> None:
+    """Imports and reads what the first prompt needs; what is wrong with it the prompt itself will say."""
+    with contextlib.suppress(AgentError):
+        connect(found)
+    gate.check((claim,))
 
 
 def _options(gate: Gate, found: Sequence[Route]) -> Options:

@@ -86,9 +86,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    import json
+    from acp_agent.config.schema import schema_text
 
-    from acp_agent.config.document import json_schema
-
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    print(schema_text(), end="")
     return 0

@@ -1,11 +1,13 @@
-"""The settings on paper: their JSON Schema for editors, and the effective values with keys left out."""
+"""The settings on paper: the effective values, with keys left out."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.config.problems import dotted
+from acp_agent.config.schema import PermissionRule, PermissionSettings, ProviderEntry, Settings, Timeouts
 from acp_agent.config.validate import origins
 from acp_agent.config.variables import is_reference
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from acp_agent.config.load import Resolved
     from acp_agent.config.reading import JsonObject
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HIDDEN = "(hidden)"
 
 _Path = tuple[str, ...]
@@ -32,20 +33,10 @@ class Line(NamedTuple):
         return f"{self.key} = {json.dumps(self.value, ensure_ascii=False)}  ({self.source})"
 
 
-def json_schema() -> JsonObject:
-    """The JSON Schema of `config.json`."""
-    from acp_agent.config.schema import Settings
-
-    schema = cast("JsonObject", Settings.model_json_schema())
-    properties = cast("JsonObject", schema["properties"])
-    properties["$schema"] = {"type": "string", "description": "This schema, for editors."}
-    return {"$schema": _DIALECT, **schema, "title": "Settings of acp-agent"}
-
-
 def effective(resolved: Resolved) -> list[Line]:
     """Every value that holds, defaults included, in the order of the schema; unset ones are left out."""
     sources = origins(resolved.layers)
-    values = cast("JsonObject", resolved.loaded.settings.model_dump(mode="json"))
+    values = cast("JsonObject", _as_json(resolved.loaded.settings))
     lines: list[Line] = []
     for path, value in _leaves(values, ()):
         key = dotted(path)
@@ -53,6 +44,17 @@ def effective(resolved: Resolved) -> list[Line]:
         if value is not None or source != "default":
             lines.append(Line(key, _presentable(path, value), source))
     return lines
+
+
+def _as_json(value: object) -> object:
+    """What a settings file would say for `value`."""
+    if isinstance(value, (Settings, ProviderEntry, PermissionSettings, PermissionRule, Timeouts)):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {key: _as_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
+    if isinstance(value, tuple):
+        return [_as_json(item) for item in cast("tuple[object, ...]", value)]
+    return value
 
 
 def _leaves(data: JsonObject, above: _Path) -> Iterator[tuple[_Path, object]]:

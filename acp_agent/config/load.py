@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.config import paths
 from acp_agent.config.layers import Layer, merge, restrain
 from acp_agent.config.problems import Problem
 from acp_agent.config.reading import JsonObject, as_object, read_file
+from acp_agent.config.schema import Settings, expanded_permission
 from acp_agent.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from acp_agent.config.schema import Settings
 
 _PROVIDER_VARIABLE = "ACP_AGENT_PROVIDER"
 _MODEL_VARIABLE = "ACP_AGENT_MODEL"
@@ -96,8 +95,6 @@ class _Files(NamedTuple):
 
 def _read_files(cwd: Path, env: Mapping[str, str]) -> _Files:
     """The user's own file and the project's, of which only what an untrusted project may say."""
-    from acp_agent.config.schema import Settings
-
     found = _Files([], [], [])
     own = paths.config_file(env)
     reading = read_file(own)
@@ -111,21 +108,15 @@ def _read_files(cwd: Path, env: Mapping[str, str]) -> _Files:
     found.problems.extend(reading.problems)
     if reading.data is not None:
         data = _prepared(reading.data, project.parent, env)
-        kept, notes = restrain(data, turns=_turn_limit(found.layers), known=frozenset(Settings.model_fields))
+        kept, notes = restrain(data, turns=_turn_limit(found.layers), known=frozenset(Settings._fields))
         found.layers.append(Layer(str(project), project, kept, adds_rules=True))
         found.notes.extend(f"{project}: {note}" for note in notes)
     return found
 
 
 def _turn_limit(layers: Sequence[Layer]) -> int:
-    from acp_agent.config.schema import Settings
-
     turns = merge(layers).get("max_agent_turns")
-    return (
-        turns
-        if type(turns) is int and turns >= 1
-        else cast(int, Settings.model_fields["max_agent_turns"].default)
-    )
+    return turns if type(turns) is int and turns >= 1 else Settings().max_agent_turns
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -137,8 +128,6 @@ def _same_file(one: Path, other: Path) -> bool:
 
 def _prepared(data: JsonObject, folder: Path, env: Mapping[str, str]) -> JsonObject:
     """Short forms written out and scripts' paths made absolute, so that layers can be merged."""
-    from acp_agent.config.schema import expanded_permission
-
     result = {key: value for key, value in data.items() if key != "$schema"}
     if "permission" in result:
         result["permission"] = expanded_permission(result["permission"])
@@ -160,7 +149,6 @@ def _override_layers(
     below: JsonObject, env: Mapping[str, str], flags: Overrides
 ) -> tuple[list[Layer], list[Problem]]:
     """The environment and the flags as layers; the model belongs to the provider that is then active."""
-    from acp_agent.config.schema import Settings
     from acp_agent.models.routes import active_alias
 
     file = paths.config_file(env)

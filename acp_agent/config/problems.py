@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple, cast, get_args, get_origin
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from acp_agent.config.checker import resolved, type_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pydantic import BaseModel
-    from pydantic_core import ErrorDetails
+    from acp_agent.config.checker import Fault, Place, Schema
 
 MOVED: dict[str, str] = {
     "model": 'write it as "model" of the entry under providers that "provider" names',
@@ -26,25 +27,29 @@ MOVED: dict[str, str] = {
 """Top-level keys of earlier or other agents, and what to write instead."""
 
 _EXPECTED: dict[str, tuple[str, str]] = {
-    "string_type": ("text", '"text in quotes"'),
-    "int_type": ("a whole number", "a number without quotes or decimal point"),
-    "float_type": ("a number", "a number without quotes"),
-    "bool_type": ("true or false", "true or false, without quotes"),
-    "dict_type": ("an object", "{…}"),
-    "model_type": ("an object", "{…}"),
-    "tuple_type": ("a list", "[…]"),
-    "finite_number": ("a finite number", "an ordinary number"),
+    "string": ("text", '"text in quotes"'),
+    "integer": ("a whole number", "a number without quotes or decimal point"),
+    "number": ("a number", "a number without quotes"),
+    "boolean": ("true or false", "true or false, without quotes"),
+    "object": ("an object", "{…}"),
+    "array": ("a list", "[…]"),
 }
+"""By type: what it is called, and what to write."""
 
-_CONTAINERS = (dict, tuple)
+_LIMITS: dict[str, str] = {
+    "minimum": "of at least",
+    "exclusiveMinimum": "greater than",
+    "maximum": "of at most",
+}
+_FLAWS: dict[str, tuple[str, str]] = {
+    "minLength": ("is empty", "write a value, or delete the key"),
+    "finite": ("is larger than a number can be", "write an ordinary number"),
+    "unicode": ("has half of a surrogate pair, which is no character", "write the character itself"),
+}
+"""By keyword: what is wrong, and what to write."""
+
 _LONGEST_SHOWN = 60
 """Characters of a key or value that are repeated in a message."""
-
-_LIMITS: dict[str, tuple[str, str]] = {
-    "greater_than_equal": ("ge", "of at least"),
-    "greater_than": ("gt", "greater than"),
-    "less_than_equal": ("le", "of at most"),
-}
 
 
 class Problem(NamedTuple):
@@ -74,29 +79,22 @@ def dotted(path: Iterable[str | int]) -> str:
     return ".".join(_printable(str(part)) for part in path)
 
 
-def describe(error: ErrorDetails, root: type[BaseModel]) -> Finding:
-    """A validation error in our words. Values are only repeated where they cannot be secrets."""
-    path = _plain(error["loc"])
-    kind = error["type"]
-    context = error.get("ctx", {})
-    if kind == "setting":
-        return Finding(path, context["what"], context["hint"])
-    if kind == "extra_forbidden":
-        return _unknown_key(path, root)
-    if kind == "missing":
+def describe(fault: Fault, root: Schema) -> Finding:
+    """A fault in our words. Values are only repeated where they cannot be secrets."""
+    path, keyword, value, schema = fault
+    if keyword == "additionalProperties":
+        return _unknown_key(path, schema, root)
+    if keyword == "required":
         return Finding(path[:-1], f'has no "{path[-1]}"', f'add "{path[-1]}", or delete this entry')
-    if kind == "literal_error":
-        return _unknown_value(path, error["input"], _choices(context["expected"]))
-    if kind in _EXPECTED:
-        expected, example = _EXPECTED[kind]
-        return Finding(path, f"must be {expected}, not {kind_of(error['input'])}", f"write {example}")
-    if kind in _LIMITS:
-        name, words = _LIMITS[kind]
-        limit = f"a number {words} {context[name]:g}"
-        return Finding(path, f"must be {limit}, not {error['input']}", f"write {limit}")
-    if kind == "string_too_short":
-        return Finding(path, "is empty", "write a value, or delete the key")
-    return Finding(path, error["msg"], "see `acp-agent config schema` for what is allowed")
+    if "enum" in schema:
+        return _unknown_value(path, value, schema["enum"])
+    if keyword == "type":
+        expected, example = _EXPECTED[type_names(schema)[0]]
+        return Finding(path, f"must be {expected}, not {kind_of(value)}", f"write {example}")
+    if keyword in _LIMITS:
+        limit = f"a number {_LIMITS[keyword]} {schema[keyword]:g}"
+        return Finding(path, f"must be {limit}, not {_shortened(str(value))}", f"write {limit}")
+    return Finding(path, *_FLAWS[keyword])
 
 
 def kind_of(value: object) -> str:
@@ -130,17 +128,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
-def _plain(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """pydantic marks an error in a dictionary's key by a last part `[key]`."""
-    return loc[:-1] if loc and loc[-1] == "[key]" else loc
-
-
-def _choices(expected: str) -> list[str]:
-    """pydantic writes `'a', 'b' or 'c'`."""
-    return [part for part in expected.split("'")[1::2] if part]
-
-
-def _unknown_value(path: tuple[str | int, ...], value: object, choices: list[str]) -> Finding:
+def _unknown_value(path: Place, value: object, choices: list[str]) -> Finding:
     listed = ", ".join(choices)
     if not isinstance(value, str):
         return Finding(path, f"must be one of {listed}, not {kind_of(value)}", f"write one of {listed}")
@@ -149,51 +137,29 @@ def _unknown_value(path: tuple[str | int, ...], value: object, choices: list[str
     return Finding(path, f"{quoted(value)} is not one of {listed}", hint)
 
 
-def _unknown_key(path: tuple[str | int, ...], root: type[BaseModel]) -> Finding:
+def _unknown_key(path: Place, schema: Schema, root: Schema) -> Finding:
     key = str(path[-1])
     if len(path) == 1 and key in MOVED:
         return Finding(path, "is not a key of this agent", MOVED[key])
-    known = _fields_at(root, path[:-1])
+    known = list(cast("Schema", schema["properties"]))
     meant = suggestion(key, known)
     if meant:
         return Finding(path, "unknown key", f'did you mean "{meant}"?')
-    places = [place for place, name in _all_keys(root, ()) if name == key]
-    if places:
-        return Finding(path, "is in the wrong place", f"write it as {dotted((*places[0], key))}")
+    above = next((place for place, name in _all_keys(root, root, ()) if name == key), None)
+    if above is not None:
+        return Finding(path, "is in the wrong place", f"write it as {dotted((*above, key))}")
     return Finding(path, "unknown key", f"delete it; known here are {', '.join(known)}")
 
 
-def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """The keys that the object at `path` may have."""
-    parts = iter(path)
-    for part in parts:
-        annotation = model.model_fields[str(part)].annotation
-        inner = _model_in(annotation)
-        if inner is None:
-            break
-        model = inner
-        if get_origin(annotation) in _CONTAINERS:
-            next(parts, None)  # the entry's own name, or its place in the list
-    return list(model.model_fields)
-
-
-def _all_keys(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _all_keys(schema: Schema, root: Schema, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Each key that may be written anywhere, with the place it belongs to."""
-    for name, field in model.model_fields.items():
-        yield above, name
-        inner = _model_in(field.annotation)
-        if inner is not None:
-            named = ("<name>",) if get_origin(field.annotation) in _CONTAINERS else ()
-            yield from _all_keys(inner, (*above, name, *named))
-
-
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    from pydantic import BaseModel
-
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in cast("tuple[object, ...]", get_args(annotation)):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
+    schema = resolved(schema, root)
+    for key, inner in cast("dict[str, Schema]", schema.get("properties", {})).items():
+        yield above, key
+        yield from _all_keys(inner, root, (*above, key))
+    for inner in cast("list[Schema]", schema.get("anyOf", [])):
+        yield from _all_keys(inner, root, above)
+    for keyword, named in (("additionalProperties", "<name>"), ("items", "<number>")):
+        inner = schema.get(keyword)
+        if isinstance(inner, dict):
+            yield from _all_keys(cast("Schema", inner), root, (*above, named))

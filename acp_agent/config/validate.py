@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from acp_agent.config import values
+from acp_agent.config.checker import faults
 from acp_agent.config.layers import Layer, merge
-from acp_agent.config.problems import Problem, describe, dotted
+from acp_agent.config.problems import Finding, Problem, describe, dotted
 from acp_agent.config.reading import JsonObject, as_object
-from acp_agent.config.schema import Settings
+from acp_agent.config.schema import Settings, json_schema, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from pydantic import ValidationError
 
 
 class Validated(NamedTuple):
@@ -34,30 +33,36 @@ class _Place(NamedTuple):
 
 
 def validate(layers: Sequence[Layer]) -> Validated:
-    """One validation when all is well; otherwise one for each round of dropping, until the rest is valid."""
-    from pydantic import ValidationError
+    """One check when all is well; otherwise one for each round of dropping, until the rest is valid."""
+    merged = merge(layers)
+    findings = check(merged)
+    if not findings:
+        return Validated(settings_of(merged), (), tuple(layers))
+    from copy import deepcopy
 
     problems: list[Problem] = []
-    try:
-        return Validated(Settings.model_validate(merge(layers)), (), tuple(layers))
-    except ValidationError:
-        layers = [layer._replace(data=deepcopy(layer.data)) for layer in layers]
-    while True:
-        merged = merge(layers)
-        try:
-            return Validated(Settings.model_validate(merged), tuple(problems), tuple(layers))
-        except ValidationError as error:
-            problems += _drop_invalid(error, layers, merged)
+    layers = [layer._replace(data=deepcopy(layer.data)) for layer in layers]
+    while findings:
+        problems += _drop_invalid(findings, layers, merge(layers))
+        findings = check(merge(layers))
+    return Validated(settings_of(merge(layers)), tuple(problems), tuple(layers))
 
 
-def _drop_invalid(error: ValidationError, layers: Sequence[Layer], merged: JsonObject) -> list[Problem]:
-    """Removes from the layers what `error` names. Raises `error` itself if that is in none of them: a bug."""
+def check(data: JsonObject) -> list[Finding]:
+    """What is wrong with settings by themselves: first what the schema says, then the rest."""
+    found = faults(data, json_schema())
+    spoilt = {fault.path[:depth] for fault in found for depth in range(1, len(fault.path) + 1)}
+    return [*(describe(fault, json_schema()) for fault in found), *values.findings(data, spoilt)]
+
+
+def _drop_invalid(findings: Sequence[Finding], layers: Sequence[Layer], merged: JsonObject) -> list[Problem]:
+    """Removes from the layers what `findings` name. Raises LookupError if one is in no layer: a bug."""
     problems: list[Problem] = []
     places: list[_Place] = []
-    for finding in (describe(each, Settings) for each in error.errors(include_url=False)):
+    for finding in findings:
         place = _highest(layers, merged, _droppable(finding.path))
         if place is None:
-            raise error
+            raise LookupError(f"no layer says {dotted(finding.path)}")
         places.append(place)
         local = (*place.path, *finding.path[len(place.path) :])
         problems.append(place.layer.problem(finding._replace(path=local)))

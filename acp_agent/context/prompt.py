@@ -5,7 +5,7 @@ Byte-stable within a session, so that providers can cache it.
 
 from __future__ import annotations
 
-import platform
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,4 +31,4 @@ class SessionContext:
     def _surroundings(self) -> str:
         in_git = any((folder / ".git").exists() for folder in (self._cwd, *self._cwd.parents))
         git = "git repository" if in_git else "no git"
-        return f"Working directory: {self._cwd}\nSystem: {platform.system()}, {git}\n"
+        return f"Working directory: {self._cwd}\nSystem: {sys.platform}, {git}\n"

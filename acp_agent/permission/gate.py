@@ -27,7 +27,7 @@ from acp_agent.permission.places import places_of
 from acp_agent.permission.rules import Rule, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from os import PathLike
 
 __all__ = [
@@ -103,14 +103,24 @@ class Gate:
         """What would happen to a call with these claims. Asks nobody and changes nothing."""
         return decide(claims, self._situation(claims, self._grants))
 
-    async def authorize(self, call: PendingCall, claims: Sequence[Claim]) -> Approval | Refusal:
-        """Decides about a call, asking where that is needed. Cancelling it leaves nothing behind."""
+    async def authorize(
+        self,
+        call: PendingCall,
+        claims: Sequence[Claim],
+        before_asking: Callable[[], Awaitable[None]] | None = None,
+    ) -> Approval | Refusal:
+        """Decides about a call, asking where that is needed. Cancelling it leaves nothing behind.
+
+        `before_asking` prepares what the person is to see; what it raises is raised here, nobody being asked.
+        """
         claims = tuple(claims)
         decision = self.check(claims)
         if decision.verdict == "allow":
             return Approval(call.call_id, digest(claims), decision)
         if decision.verdict == "deny":
             return Refusal(_denied(call, decision), decision)
+        if before_asking:
+            await before_asking()
         question = Question(call, claims, decision, self._options(claims))
         try:
             answer = await self._asker.ask(question)

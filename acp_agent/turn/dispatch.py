@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -100,10 +101,8 @@ class _Dispatch:
         """Has the call approved, runs it and says how it ended."""
         requested, tool, call = bound
         try:
-            claims = call.claims()
-            if self._gate.check(claims).verdict == "ask":
-                await self._show_preview(bound)
-            approval = await self._gate.authorize(PendingCall(requested.id, call.title, tool.kind), claims)
+            pending = PendingCall(requested.id, call.title, tool.kind)
+            approval = await self._gate.authorize(pending, call.claims(), partial(self._show_preview, bound))
             if isinstance(approval, Refusal):
                 self._fail(requested, approval.reason)
                 return

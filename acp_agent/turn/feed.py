@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from acp_agent.events import Event, Listener
 
-TEXT_WINDOW_S = 0.02
+TEXT_WINDOW_S = 0.016
 """Text waits so long for more: well under the 50 ms at which an eye sees a step."""
 PROGRESS_WINDOW_S = 0.2
 """Progress repeats all that is shown, so it comes less often."""
@@ -81,13 +81,14 @@ class Feed:
             self._deliver(progress)
 
     def _wait(self, window_s: float) -> None:
-        """Flushes now if nothing has left within the window, else at its end."""
-        if self._timer:
-            return
+        """Flushes now if nothing has left within the window, else at its end.
+
+        A busy loop fires its timers late, so the time is looked at with every event.
+        """
         due = self._last_flush + window_s
         if self._loop.time() >= due:
             self.flush()
-        else:
+        elif not self._timer:
             self._timer = self._loop.call_at(due, self.flush)
 
     def _deliver(self, event: Event) -> None:

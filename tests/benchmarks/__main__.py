@@ -13,11 +13,13 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.agent import Agent
+from tests.support.workbench import agent_command
 
 IDLE_S = 1.0
 CHUNKS = 2000
@@ -46,12 +48,18 @@ class Model:
 
 def measure(model: Model, root: Path) -> Figures:
     """One run of a new agent, all figures but bytes and memory in milliseconds."""
-    (root / "project").mkdir(exist_ok=True)
+    for folder in ("project", "config", "data"):
+        (root / folder).mkdir()
     (root / "project" / "notes.txt").write_text("A note.\n" * 10, encoding="utf-8")
     entry = {"provider_type": "openai", "base_url": model.url, "model": "bench", "api_key": "none"}
-    (root / "config.json").write_text(json.dumps({"providers": {"bench": entry}}), encoding="utf-8")
-    env = {"PATH": os.environ["PATH"], "ACP_AGENT_CONFIG_DIR": str(root), "ACP_AGENT_DATA_DIR": str(root)}
-    agent = Agent([str(Path(sys.executable).with_name("acp-agent"))], env)
+    (root / "config" / "config.json").write_text(json.dumps({"providers": {"bench": entry}}), encoding="utf-8")
+    env = {"PATH": os.environ["PATH"], "ACP_AGENT_CONFIG_DIR": str(root / "config")}
+    env["ACP_AGENT_DATA_DIR"] = str(root / "data")
+    with closing(Agent(agent_command(), env)) as agent:
+        return _figures(model, agent, root)
+
+
+def _figures(model: Model, agent: Agent, root: Path) -> Figures:
     files = {"readTextFile": True, "writeTextFile": True}
     initialized = agent.ask("initialize", protocolVersion=1, clientCapabilities={"fs": files})
     start = time.monotonic()
@@ -112,12 +120,11 @@ def _stream(model: Model, agent: Agent, sent: float) -> Figures:
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    model = Model()
     found: list[Figures] = []
-    for _ in range(runs + 1):
-        with tempfile.TemporaryDirectory(prefix="acp-agent-bench-") as folder:
-            found.append(measure(model, Path(folder)))
-    model.close()
+    with closing(Model()) as model:
+        for _ in range(runs + 1):
+            with tempfile.TemporaryDirectory(prefix="acp-agent-bench-") as folder:
+                found.append(measure(model, Path(folder)))
     print(f"{'median of ' + str(runs) + ' runs':<36} {'median':>9} {'min':>9} {'max':>9}")
     for name in found[0]:
         values = [figures[name] for figures in found[1:]]

@@ -53,6 +53,8 @@ class Agent:
             elif message.get("id") == wanted and "method" not in message:
                 assert "result" in message, message
                 return stamped
+            elif "id" in message:
+                raise AssertionError(f"nobody answers {message}")
 
     def _send(self, message: Message) -> None:
         assert self.process.stdin is not None
@@ -75,6 +77,11 @@ class Agent:
         except OSError:
             return 0.0
         return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
+
+    def close(self) -> None:
+        """Ends the process if it is still there."""
+        self.process.kill()
+        self.process.wait(LIMIT_S)
 
     def leave(self) -> float:
         """Closes the agent's input; the seconds until it has left."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from acp_agent.config.document import effective, json_schema
+from acp_agent.config.document import effective
 from acp_agent.config.load import Overrides
+from acp_agent.config.schema import json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

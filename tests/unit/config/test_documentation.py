@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from acp_agent.config.document import json_schema
+from acp_agent.config.schema import json_schema
 from acp_agent.models.routes import provider_types
 
 if TYPE_CHECKING:
