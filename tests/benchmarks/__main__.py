@@ -52,7 +52,8 @@ def measure(model: Model, root: Path) -> Figures:
         (root / folder).mkdir()
     (root / "project" / "notes.txt").write_text("A note.\n" * 10, encoding="utf-8")
     entry = {"provider_type": "openai", "base_url": model.url, "model": "bench", "api_key": "none"}
-    (root / "config" / "config.json").write_text(json.dumps({"providers": {"bench": entry}}), encoding="utf-8")
+    settings = json.dumps({"providers": {"bench": entry}})
+    (root / "config" / "config.json").write_text(settings, encoding="utf-8")
     env = {"PATH": os.environ["PATH"], "ACP_AGENT_CONFIG_DIR": str(root / "config")}
     env["ACP_AGENT_DATA_DIR"] = str(root / "data")
     with closing(Agent(agent_command(), env)) as agent:

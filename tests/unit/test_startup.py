@@ -1,4 +1,4 @@
-"""Nothing before its time: what may not be loaded when `initialize` is answered, and when a session is made."""
+"""Nothing before its time: what may not be loaded when `initialize` is answered, or for a session."""
 
 from __future__ import annotations
 

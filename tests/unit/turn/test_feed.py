@@ -26,6 +26,10 @@ some_events = st.one_of(
 )
 
 
+def same_call(event: Event | None) -> Event | None:
+    return event._replace(content=()) if isinstance(event, ToolCallProgress) else event
+
+
 def joined(events: list[Event]) -> list[Event]:
     """Neighbouring text of one message as one event, and of neighbouring progress the last."""
     found: list[Event] = []
@@ -36,8 +40,7 @@ def joined(events: list[Event]) -> list[Event]:
             if last.message_id == event.message_id:
                 found[-1] = last._replace(text=last.text + event.text)
                 continue
-        both = isinstance(event, ToolCallProgress) and isinstance(last, ToolCallProgress)
-        if both and last.call_id == event.call_id:
+        if isinstance(event, ToolCallProgress) and ToolCallProgress(event.call_id, ()) == same_call(last):
             found[-1] = event
             continue
         found.append(event)

@@ -1,0 +1,350 @@
+"""What the protocol and its clients demand of this agent, each demand with a name that tests carry.
+
+An entry is two lines: name, level and source; below them the demand. MUST and SHOULD are the
+specification's words, INTEROP is what clients in use depend on. Sources are pages of the specification's
+`docs/protocol/v1`, the TypeScript SDK, the conformance kit (TCK), or the client that was seen to need it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Requirement(NamedTuple):
+    id: str
+    level: str
+    source: str
+    text: str
+
+
+def entries(group: str, table: str) -> tuple[Requirement, ...]:
+    """The requirements of a group, their ids prefixed with its name."""
+    lines = [line for line in table.splitlines() if line.strip()]
+    pairs = zip(lines[::2], lines[1::2], strict=True)
+    return tuple(
+        Requirement(f"{group}.{name}", level, source, text.strip())
+        for (name, level, source), text in ((head.split(maxsplit=2), text) for head, text in pairs)
+    )
+
+
+FRAMING = entries(
+    "framing",
+    """
+one-object-per-line  MUST  transports
+    Each line out is one JSON-RPC object in UTF-8 that ends in a newline.
+clean-output  MUST  transports
+    Nothing else reaches standard output, whatever a command of a tool prints.
+quiet-stderr  INTEROP  transports; acp.el reports every write as an error
+    Standard error stays empty, also when something fails.
+utf8-any-locale  MUST  transports
+    Text is UTF-8 both ways, whatever the locale.
+line-endings  INTEROP  TypeScript SDK, line buffer
+    A carriage return before the newline, blank lines and a last line without newline are accepted.
+lone-surrogates  INTEROP  transports
+    Text that is no valid Unicode leaves escaped or replaced.
+large-lines  INTEROP  TypeScript SDK limits
+    A line of 32 MiB is read; a much longer one gets an error and the connection goes on.
+short-lines-out  INTEROP  Toad's reader ends at 10 MiB
+    Lines out stay under 1 MiB however much a file or command holds.
+hostile-json  INTEROP  TypeScript SDK, stream
+    Deep nesting and huge numbers do not end the connection.
+""",
+)
+
+JSON_RPC = entries(
+    "rpc",
+    """
+parse-error  SHOULD  error
+    A line that is not JSON gets -32700 with a null id.
+not-an-object  SHOULD  TypeScript SDK
+    An array, a scalar or null gets one -32600 with a null id, and none of an array is done.
+unrecognised-object  SHOULD  TypeScript SDK, jsonrpc
+    An object that is neither request, notification nor response gets -32600 with a null id.
+id-echo  MUST  schema; TCK
+    A response has its request's id, in value and type.
+result-or-error  MUST  overview
+    A response has either a result or an error with an integer code and a message.
+notification-unanswered  MUST  overview
+    Notifications are never answered.
+method-not-found  SHOULD  extensibility, error
+    A request with a method that is unknown or was not announced gets -32601.
+extension-request-answered  MUST  extensibility
+    A request whose method begins with an underscore gets an answer.
+unknown-notification-ignored  SHOULD  extensibility
+    Unknown notifications, extensions and `$/` ones too, change nothing.
+invalid-params  SHOULD  error
+    Parameters that are missing, of the wrong type or of no known value get -32602.
+stray-responses-ignored  INTEROP  Toad answers notifications
+    Responses to no request of ours, and errors with a null id, change nothing.
+lenient-reading  INTEROP  schema annotations
+    Unknown fields are ignored and optional fields that do not fit count as absent.
+reader-never-blocked  INTEROP  prompt-turn
+    While a turn runs, other messages are handled at once.
+meta  SHOULD  extensibility
+    `_meta` is accepted with every message, and is an object or null where we send it.
+""",
+)
+
+SHUTDOWN = entries(
+    "shutdown",
+    """
+eof  INTEROP  transports; TCK
+    When input ends the agent stops its turns and commands and exits with 0 within 2 s.
+sigterm  INTEROP  TCK
+    SIGTERM ends the agent in the same way.
+no-survivors  INTEROP  clients kill agents
+    A killed agent or a killed client leaves no process behind for longer than 2 s.
+broken-pipe  INTEROP  clients close pipes
+    A client that stops reading ends the agent quietly.
+any-input  INTEROP  registry start test
+    Input from a file or from the null device works and ends the agent with 0.
+bare-environment  INTEROP  avante
+    The agent works with the search path as its only ordinary variable.
+""",
+)
+
+INITIALIZE = entries(
+    "initialize",
+    """
+supported-version  MUST  initialization
+    Version 1 is answered with version 1.
+unsupported-version  MUST  initialization; TCK
+    Any other version is answered with version 1, not with an error and not with an echo.
+first  SHOULD  error
+    Requests before `initialize` get -32600, and it can still come.
+again  INTEROP  TCK
+    A second `initialize` is answered as the first was, or with -32600.
+capabilities-optional  MUST  initialization
+    What the client does not say it can do is not asked of it; capabilities and info may be absent.
+agent-info  SHOULD  initialization
+    The agent names itself and its version.
+capability-encoding  MUST  schema
+    Capabilities are booleans or objects as the schema has them.
+prompt-answer  INTEROP  CodeCompanion waits 20 s, the registry's check one line
+    `initialize` needs neither settings nor network and is answered before a client loses patience.
+known-keys  MUST  extensibility
+    Objects of the protocol have only its own keys; anything else is under `_meta`.
+auth-method  INTEROP  registry check
+    There is always an authentication method that the agent handles by itself.
+""",
+)
+
+SESSION = entries(
+    "session",
+    """
+unique-id  MUST  session-setup
+    Each session has an id of its own that is not empty.
+absolute-cwd  MUST  session-setup
+    A relative folder gets -32602; the session works in its folder, not in the process's.
+absolute-paths  MUST  overview
+    Paths sent are absolute and lines count from 1.
+answer-before-updates  INTEROP  Zed drops them, JetBrains stops
+    No update of a new session comes before the answer to `session/new`.
+commands  INTEROP  slash-commands
+    Each session's commands are announced after its answer.
+unreachable-servers  SHOULD  session-setup; Zed sends types that were not announced
+    A server in `mcpServers` that cannot be reached, of whatever type, does not fail the session.
+boundary  SHOULD  session-setup
+    The session's folder bounds what file tools change without asking.
+option-defaults  MUST  session-config-options
+    Every option has a value from its choices, and a session works if none is ever set.
+modes-in-step  SHOULD  session-config-options
+    The mode is both a mode and an option; setting either announces both.
+no-boolean-options  MUST  session-config-options
+    Boolean options go only to clients that announced them.
+options-in-answer  INTEROP  Zed
+    The answer to `session/new` has the options, so that clients accept updates of them.
+auth-required  SHOULD  session-setup; Zed shows it
+    Without a usable model `session/new` gets -32000 with a message that says what to set.
+unknown-id  SHOULD  error
+    Requests for a session that is not there get -32002.
+""",
+)
+
+PROMPT = entries(
+    "prompt",
+    """
+baseline-content  MUST  initialization
+    Text and resource links are always accepted.
+announced-content  MUST  initialization, content
+    Images, audio and embedded resources are accepted if announced and get -32602 otherwise.
+dead-link  INTEROP  content
+    A link to what cannot be read does not fail the turn.
+stop-reason  MUST  prompt-turn
+    A turn ends with one of the five reasons.
+updates-first  MUST  prompt-turn
+    All updates of a turn come before its answer.
+message-ids  SHOULD  schema
+    Chunks of one message share a message id, and another message has another.
+no-echo  INTEROP  Toad shows it twice
+    A live prompt is not repeated as an update.
+unknown-command  INTEROP  slash-commands
+    An unknown slash command is a prompt like any other.
+limits  INTEROP  prompt-turn
+    Limits end a turn with `max_turn_requests` or `max_tokens`, not with an error.
+refusal  MUST  prompt-turn
+    A model that refuses ends the turn with `refusal`.
+provider-failure  INTEROP  Zed, Toad
+    A failing provider is an error with a readable message and `data.details`.
+queue  INTEROP  agents differ; clients send them
+    A prompt to a busy session waits its turn, first come first served.
+concurrent-sessions  MUST  overview
+    Sessions run side by side.
+never-empty  INTEROP  clients show nothing
+    A turn in which the model says nothing still shows something and ends with `end_turn`.
+usage  INTEROP  prompt-turn
+    Usage follows each model request, as whole numbers.
+coalesced  INTEROP  Emacs and Python clients are slow
+    A fast stream is joined into few updates without losing a character.
+""",
+)
+
+CANCEL = entries(
+    "cancel",
+    """
+ends-turn  MUST  prompt-turn
+    `session/cancel` stops model and tools and the prompt is answered `cancelled`, not with an error.
+nothing-after  MUST  prompt-turn
+    After the answer nothing more comes of a cancelled turn.
+final-calls  MUST  tool-calls
+    Every tool call that was open gets a final status.
+pending-permission  MUST  prompt-turn, cancellation
+    A pending permission request is withdrawn with `$/cancel_request` and not waited for.
+late-answer  INTEROP  clients race
+    An answer to a withdrawn request changes nothing.
+idle  INTEROP  TCK
+    A cancel without a turn, or for no known session, is silent and spares the next prompt.
+twice  INTEROP  impatient people
+    A second cancel of the same turn changes nothing.
+then-prompt  INTEROP  Zed
+    A prompt right after a cancel works.
+queue  INTEROP  see prompt.queue
+    A cancel also answers the queued prompts with `cancelled`.
+request  MUST  cancellation
+    `$/cancel_request` for a prompt ends it like a cancel, and the request is still answered.
+keeps-partial-text  INTEROP  prompt-turn
+    What a cancelled turn had said is kept in the session's record.
+""",
+)
+
+TOOLS = entries(
+    "tools",
+    """
+lifecycle  SHOULD  tool-calls, prompt-turn
+    A call is announced as pending, runs as in_progress and ends as completed or failed.
+failure  SHOULD  prompt-turn
+    A call that cannot be done ends as failed.
+unique-ids  MUST  tool-calls
+    Call ids are unique within a session.
+announced-first  INTEROP  CodeCompanion
+    `tool_call` comes before any update or permission request of that call.
+raw-objects  INTEROP  Toad drops the update
+    `rawInput` and `rawOutput` are objects and `name` is the tool's.
+title  INTEROP  CodeCompanion, agent-shell
+    A call has a kind and a title without a colon.
+diff  MUST  tool-calls
+    An edit shows a diff with an absolute path; the old text of a new file is null.
+locations  SHOULD  tool-calls
+    Reads, edits and searches say where, with a line.
+whole-plan  MUST  agent-plan
+    Each plan update holds the whole plan.
+streamed-output  INTEROP  tool-calls
+    A command's output is shown while it runs, and its exit status at the end.
+""",
+)
+
+PERMISSION = entries(
+    "permission",
+    """
+self-contained  INTEROP  CodeCompanion, agent-shell
+    A permission request holds title, kind, content and place, the diff of an edit first.
+one-option-per-kind  INTEROP  CodeCompanion
+    There is at most one option of a kind.
+only-allow-allows  MUST  tool-calls
+    Only a selected allow option approves; every other answer, and none, is a denial.
+rejection-goes-on  INTEROP  tool-calls
+    A rejected call fails, the model is told, and the turn goes on.
+remembered  SHOULD  tool-calls
+    `allow_always` and `reject_always` are remembered.
+modes  SHOULD  session-modes
+    Modes decide what is asked: restrictive edits too, accept none inside the folder, yolo nothing.
+""",
+)
+
+SERVICES = entries(
+    "services",
+    """
+files-only-if-offered  MUST  file-system
+    `fs/*` is used only where exactly that method was offered.
+no-terminal  MUST  terminals
+    `terminal/*` is not used without `terminal: true`.
+gated-updates  MUST  schema
+    Notices, compaction, plan and subagent updates go only to clients that announced them.
+silent-client  INTEROP  CodeCompanion
+    A client that does not answer a file request does not hang the turn.
+missing-file  INTEROP  CodeCompanion and Toad answer with an empty text
+    A missing file is known as missing, whatever the client answers for it.
+unsaved-buffers  INTEROP  file-system
+    Reads see the editor's unsaved text and edits go through the editor, what it makes of them included.
+""",
+)
+
+REQUIREMENTS = (
+    *FRAMING,
+    *JSON_RPC,
+    *SHUTDOWN,
+    *INITIALIZE,
+    *SESSION,
+    *PROMPT,
+    *CANCEL,
+    *TOOLS,
+    *PERMISSION,
+    *SERVICES,
+)
+
+LATER: dict[str, tuple[Requirement, ...]] = {
+    "no MCP client yet": entries(
+        "session",
+        """
+mcp-servers  MUST  session-setup
+    Servers spoken to over stdio are connected.
+""",
+    ),
+    "no load and resume yet, and additional folders are not announced": entries(
+        "session",
+        """
+additional-directories  MUST  session-setup
+    Additional folders are absolute, widen the boundary, and are never restored by themselves.
+announced-again  INTEROP  Zed
+    Commands and options are sent again after a session is loaded or resumed.
+""",
+    ),
+    "no commands of our own, and nothing that works between turns yet": entries(
+        "prompt",
+        """
+slash-command  INTEROP  slash-commands
+    A known command is the beginning of the first text block; other blocks may follow.
+updates-between-turns  SHOULD  the draft of v2
+    Updates outside a turn are allowed.
+""",
+    ),
+    "commands do not run in the client's terminals yet": entries(
+        "terminals",
+        """
+cancelled  MUST  terminals
+    Terminals of a cancelled turn are killed and released.
+released  MUST  terminals
+    Every terminal is released, whatever fails.
+""",
+    ),
+    "no questions to the person and no service to trace yet": entries(
+        "services",
+        """
+elicitation  MUST  elicitation
+    Questions come only in announced forms, ask for no secrets, and may be declined.
+trace-context  SHOULD  extensibility
+    Trace context in `_meta` is passed on.
+""",
+    ),
+}
+"""Demands on parts that this agent does not have yet, and so does not announce, by the reason."""
