@@ -73,10 +73,12 @@ class HttpServer:
 
 
 @asynccontextmanager
-async def http_server(*answers: Answer) -> AsyncGenerator[HttpServer]:
-    """Serves on a free port until the end of the block."""
+async def http_server(*answers: Answer, port: int = 0) -> AsyncGenerator[HttpServer]:
+    """Serves on a free port, or the one given, until the end of the block."""
     server = HttpServer(answers)
-    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+    async with await anyio.create_tcp_listener(
+        local_host="127.0.0.1", local_port=port, reuse_port=bool(port)
+    ) as listener:
         server.port = listener.extra(anyio.abc.SocketAttribute.local_port)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listener.serve, server.serve)

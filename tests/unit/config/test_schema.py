@@ -1,0 +1,261 @@
+"""One source: the schema file, the values made from it and the page about it say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from acp_agent.config import schema as room
+from acp_agent.config.checker import ANNOTATIONS, KEYWORDS, faults, resolved
+from acp_agent.config.problems import describe
+from acp_agent.config.schema import ProviderEntry, Settings, json_schema, schema_text, settings_of
+from acp_agent.config.values import CHECKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from acp_agent.config.checker import Schema
+    from tests.unit.config.conftest import Place
+
+ROOT = json_schema()
+PAGE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+EVERY_KEY: dict[str, Any] = {
+    "$schema": "./schema.json",
+    "provider": "mine",
+    "providers": {
+        "mine": {
+            "provider_type": "custom",
+            "base_url": "http://models.example/v1",
+            "allow_insecure": True,
+            "model": "large",
+            "api_key": "${MY_KEY}",
+            "api_key_env": "MY_KEY",
+            "context_window": 32000,
+            "headers": {"X-Team": "${MY_KEY}"},
+            "stream_chunk_timeout_secs": 30,
+        },
+        "replay": {"provider_type": "scripted", "script": "replay.json"},
+    },
+    "permission": {
+        "mode": "accept",
+        "rules": [{"operation": "execute", "pattern": "git *", "action": "deny", "only_tightens": True}],
+    },
+    "max_agent_turns": 5,
+    "timeouts": {
+        "stream_chunk_secs": 1,
+        "request_secs": 2,
+        "bash_secs": 3,
+        "bash_max_secs": 4,
+        "client_request_secs": 0.5,
+    },
+    "context_window": 16000,
+    "context_files": False,
+    "max_tokens": 1000,
+    "temperature": 0.7,
+}
+
+
+class Kind(NamedTuple):
+    """A kind of object in the settings: where the schema has it, and where EVERY_KEY and the page do."""
+
+    type: type[tuple[object, ...]]
+    schema: Schema
+    examples: list[dict[str, Any]]
+    heading: str | None
+    """None where the page has no table."""
+
+
+KINDS = [
+    Kind(Settings, ROOT, [EVERY_KEY], "## Keys"),
+    Kind(
+        ProviderEntry,
+        ROOT["$defs"]["ProviderEntry"],
+        list(EVERY_KEY["providers"].values()),
+        "### `providers.<name>`",
+    ),
+    Kind(room.PermissionSettings, ROOT["$defs"]["PermissionSettings"], [EVERY_KEY["permission"]], None),
+    Kind(room.PermissionRule, ROOT["$defs"]["PermissionRule"], EVERY_KEY["permission"]["rules"], None),
+    Kind(room.Timeouts, ROOT["$defs"]["Timeouts"], [EVERY_KEY["timeouts"]], "### `timeouts`"),
+]
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type.__name__)
+
+
+def keys_of(kind: Kind) -> set[str]:
+    return set(kind.schema["properties"]) - {"$schema"}
+
+
+@each_kind
+def test_fields_are_the_properties(kind: Kind) -> None:
+    fields: tuple[str, ...] = cast("Any", kind.type)._fields
+    assert list(fields) == [key for key in kind.schema["properties"] if key != "$schema"]
+
+
+@each_kind
+def test_defaults_are_those_of_the_schema(kind: Kind) -> None:
+    defaults: dict[str, object] = cast("Any", kind.type)._field_defaults
+    properties: dict[str, Schema] = kind.schema["properties"]
+    said = {key: each["default"] for key, each in properties.items() if "default" in each}
+    assert set(said) == set(defaults) == keys_of(kind) - set(kind.schema.get("required", ()))
+    for key, value in said.items():
+        assert faults(value, {**properties[key], "$defs": ROOT["$defs"]}) == [], key
+    if kind.type is Settings:
+        assert settings_of(said) == Settings()
+    else:
+        assert {key: () if value == [] else value for key, value in said.items()} == defaults
+
+
+def test_literals_are_the_enums() -> None:
+    rule = ROOT["$defs"]["PermissionRule"]["properties"]
+    assert list(room.MODES) == ROOT["$defs"]["PermissionSettings"]["properties"]["mode"]["enum"]
+    assert list(get_args(room.Operation)) == rule["operation"]["enum"]
+    assert list(get_args(room.Action)) == rule["action"]["enum"]
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, id=kind.type.__name__) for kind in KINDS if kind.heading]
+)
+def test_the_page_has_a_row_for_every_key(kind: Kind) -> None:
+    section = PAGE.split(f"\n{kind.heading}\n")[1].split("\n#")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == keys_of(kind)
+
+
+# --- a file with every key
+
+
+@each_kind
+def test_the_example_has_every_key(kind: Kind) -> None:
+    used = {key for example in kind.examples for key in example}
+    assert used - {"$schema"} == keys_of(kind)
+
+
+def test_the_example_is_valid(place: Place) -> None:
+    place.env["MY_KEY"] = "k"
+    place.write_own(EVERY_KEY)
+    loaded = place.load()
+    assert loaded.problems == ()
+    assert faults(EVERY_KEY, ROOT) == []
+    validator: Any = Draft202012Validator(ROOT)
+    assert validator.is_valid(EVERY_KEY)
+    for kind in (loaded.settings, loaded.settings.timeouts, loaded.settings.permission):
+        defaults = kind._field_defaults
+        assert [key for key, value in kind._asdict().items() if value == defaults.get(key)] == []
+
+
+# --- the file itself
+
+
+def parts(schema: Schema) -> Iterator[Schema]:
+    """The schema and all that are in it."""
+    yield schema
+    inner: list[object] = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    inner += [*schema.get("anyOf", []), schema.get("items"), schema.get("additionalProperties")]
+    for each in inner:
+        if isinstance(each, dict):
+            yield from parts(cast("Schema", each))
+
+
+def test_the_schema_uses_only_what_the_checker_knows() -> None:
+    for part in parts(ROOT):
+        said = set(part) - ANNOTATIONS
+        assert said <= KEYWORDS, part
+        assert len(said) == 1 or not said & {"$ref", "anyOf"}, part
+        assert set(part.get("required", ())) <= set(part.get("properties", ())), part
+        assert part.get("minLength", 1) == 1, "the message says that it is empty"
+        assert all(isinstance(each, str) for each in part.get("enum", ())), part
+        assert resolved(part, ROOT)
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(ROOT)
+    assert json.loads(schema_text()) == ROOT
+    assert schema_text().endswith("}\n")
+
+
+WRONG_FOR_EACH_KEYWORD: list[dict[str, object]] = [
+    {"$schema": 1},
+    {"provider": ""},
+    {"provider": "\ud800"},
+    {"zzz": 1},
+    {"max_agent_turns": 0},
+    {"temperature": 3},
+    {"temperature": float("inf")},
+    {"timeouts": {"bash_secs": 0}},
+    {"permission": {"mode": "x", "rules": [{}]}},
+]
+
+
+def test_there_is_a_text_for_every_keyword() -> None:
+    found = [fault for data in WRONG_FOR_EACH_KEYWORD for fault in faults(data, ROOT)]
+    structure = {"$ref", "anyOf", "properties", "items"}
+    assert {fault.keyword for fault in found} == (KEYWORDS - structure) | {"finite", "unicode"}
+    for fault in found:
+        finding = describe(fault, ROOT)
+        assert finding.message
+        assert finding.hint
+
+
+def test_checks_are_of_keys_there_are() -> None:
+    for pattern in CHECKS:
+        schema = ROOT
+        for part in pattern:
+            schema = resolved(schema, ROOT)
+            schema = schema["additionalProperties"] if part == "*" else schema["properties"][part]
+
+
+# --- values
+
+
+def test_secrets_are_not_shown() -> None:
+    entry = ProviderEntry(model="m", api_key="hunter2", headers={"X-Key": "hunter2"})
+    for text in (repr(entry), str(entry), f"{entry}", repr(Settings(providers={"a": entry}))):
+        assert "hunter2" not in text
+        assert "model='m'" in text
+
+
+def test_defaults_cannot_be_changed() -> None:
+    for mapping in (Settings().providers, ProviderEntry().headers):
+        with pytest.raises(TypeError):
+            cast("dict[str, object]", mapping)["a"] = 1
+
+
+def test_texts_for_what_no_number_or_text_can_be(place: Place) -> None:
+    place.own.write_text(
+        '{"temperature": 1e999, "timeouts": {"bash_secs": 1' + "0" * 400 + "},"
+        ' "provider": "\\ud800", "providers": {"\\udfff": {}}}',
+        encoding="utf-8",
+    )
+    loaded = place.load()
+    assert loaded.settings == Settings()
+    shown = {problem.key: problem.message for problem in loaded.problems}
+    assert shown.pop("provider") == shown.pop('providers."\\udfff"')
+    assert shown == dict.fromkeys(["timeouts.bash_secs", "temperature"], "is beyond what a number can be")
+    assert all(str(problem).isprintable() for problem in loaded.problems)
+
+
+NOT_FOR_GOOD_SETTINGS = {"copy", "dataclasses", "difflib", "jsonschema", "pydantic", "pydantic_core"}
+
+
+def test_good_settings_load_nothing_heavy(place: Place) -> None:
+    place.write_own({"provider": "a", "providers": {"a": {"provider_type": "custom", "model": "m"}}})
+    code = (
+        "import sys; from pathlib import Path; before = set(sys.modules)\n"
+        "from acp_agent.config.load import load\n"
+        "assert load(Path(sys.argv[1]), {'ACP_AGENT_CONFIG_DIR': sys.argv[2]}).problems == ()\n"
+        "print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(place.cwd), str(place.own.parent)],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        timeout=30,
+    )
+    assert set(done.stdout.split()) & NOT_FOR_GOOD_SETTINGS == set()

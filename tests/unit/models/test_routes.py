@@ -1,0 +1,101 @@
+"""Settings and environment → which models can be asked, and how."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from acp_agent.config.load import load, require
+from acp_agent.errors import AuthRequired
+from acp_agent.models.routes import DEFAULT_WINDOW, Route, active_alias, routes, window_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def routed(tmp_path: Path, settings: dict[str, object], **env: str) -> tuple[Route, ...]:
+    (tmp_path / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    env["ACP_AGENT_CONFIG_DIR"] = str(tmp_path)
+    return routes(require(load(tmp_path, env)), env)
+
+
+LOCAL = {"provider_type": "custom", "base_url": "http://127.0.0.1:9/v1/", "model": "m"}
+
+
+def test_an_endpoint_takes_four_lines(tmp_path: Path) -> None:
+    (route,) = routed(tmp_path, {"providers": {"local": LOCAL}})
+    assert (route.name, route.base_url, route.key.value) == ("local/m", "http://127.0.0.1:9/v1", None)
+    assert route.window == DEFAULT_WINDOW
+
+
+def test_the_active_provider_comes_first_and_one_without_key_is_not_offered(tmp_path: Path) -> None:
+    providers = {"local": LOCAL, "openai": {"model": "gpt-5"}, "deepseek": {}}
+    found = routed(tmp_path, {"provider": "openai", "providers": providers}, OPENAI_API_KEY="k")
+    assert [route.name for route in found] == ["openai/gpt-5", "local/m"]
+    assert found[0].key == ("k", "$OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("env", "alias"),
+    [
+        ({"OPENAI_API_KEY": "a", "DEEPSEEK_API_KEY": "b"}, "deepseek"),
+        ({"OPENROUTER_API_KEY": "a", "ZHIPU_API_KEY": "b"}, "glm"),
+        ({"OPENAI_API_KEY": ""}, None),
+        ({}, None),
+    ],
+)
+def test_keys_in_the_environment_are_found_in_order(
+    tmp_path: Path, env: dict[str, str], alias: str | None
+) -> None:
+    env = {**env, "ACP_AGENT_CONFIG_DIR": str(tmp_path)}
+    assert active_alias(require(load(tmp_path, env)), env) == alias
+
+
+def test_where_a_key_comes_from(tmp_path: Path) -> None:
+    entry = {**LOCAL, "api_key": "${MINE}", "headers": {"X-Team": "${TEAM}"}}
+    (route,) = routed(tmp_path, {"providers": {"local": entry}}, MINE="secret", TEAM="editors")
+    assert route.key == ("secret", "providers.local.api_key")
+    assert route.headers == {"X-Team": "editors"}
+    entry = {**LOCAL, "api_key_env": "MINE"}
+    assert routed(tmp_path, {"providers": {"local": entry}}, MINE="secret")[0].key == ("secret", "$MINE")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"provider": "openai"}, "Set OPENAI_API_KEY"),
+        ({"provider": "glm"}, "GLM_API_KEY or ZHIPU_API_KEY"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, settings: dict[str, object], says: str) -> None:
+    with pytest.raises(AuthRequired, match=says):
+        routed(tmp_path, settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"),
+    [
+        ("deepseek-v4-pro", 1_000_000),
+        ("deepseek-chat", 128_000),
+        ("glm-4.6", 200_000),
+        ("anthropic/claude-3.5-sonnet", 200_000),
+        ("Qwen2.5-Coder", 32_000),
+        ("nobody-knows", DEFAULT_WINDOW),
+    ],
+)
+def test_windows_are_known_by_name(model: str, tokens: int) -> None:
+    assert window_of(model) == tokens
+
+
+def test_limits_reach_the_route(tmp_path: Path) -> None:
+    settings: dict[str, object] = {
+        "providers": {"local": {**LOCAL, "context_window": 10, "stream_chunk_timeout_secs": 7}},
+        "timeouts": {"request_secs": 3},
+        "max_tokens": 5,
+        "temperature": 0.5,
+    }
+    (route,) = routed(tmp_path, settings)
+    assert (route.window, route.silence_limit_s, route.request_limit_s) == (10, 7, 3)
+    assert (route.max_tokens, route.temperature) == (5, 0.5)
