@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acp_agent import events as e
+from acp_agent.rpc.codec import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,8 @@ CHUNK_CHARACTERS = 128 * 1024
 """Longer text goes out in several chunks."""
 CONTENT_CHARACTERS = 128 * 1024
 """More than this under a tool call is cut; the model's view is not affected."""
+DIFF_BYTES = 900 * 1024
+"""A difference whose JSON is longer than this is only mentioned; it must be shown whole or not at all."""
 RAW_CHARACTERS = 8 * 1024
 """More than this of one text in `rawInput` or `rawOutput` is cut."""
 
@@ -139,9 +142,11 @@ def _shown(shown: e.Shown) -> Json:
             "type": "content",
             "content": {"type": "text", "text": _clipped(shown.text, CONTENT_CHARACTERS)},
         }
-    if len(shown.old_text or "") + len(shown.new_text) > CONTENT_CHARACTERS:
-        return _shown(e.ShownText(f"{shown.path} changes; it is too large to show the difference."))
-    return {"type": "diff", "path": shown.path, "oldText": shown.old_text, "newText": shown.new_text}
+    diff: Json = {"type": "diff", "path": shown.path, "oldText": shown.old_text, "newText": shown.new_text}
+    large = len(shown.old_text or "") + len(shown.new_text) > CONTENT_CHARACTERS
+    if large and len(encode(diff)) > DIFF_BYTES:
+        return _shown(e.ShownText(f"{shown.path} changes; the difference is too large to show."))
+    return diff
 
 
 def _bounded(record: dict[str, object]) -> Json:

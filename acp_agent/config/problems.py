@@ -43,7 +43,7 @@ _LIMITS: dict[str, str] = {
 }
 _FLAWS: dict[str, tuple[str, str]] = {
     "minLength": ("is empty", "write a value, or delete the key"),
-    "finite": ("is larger than a number can be", "write an ordinary number"),
+    "finite": ("is beyond what a number can be", "write an ordinary number"),
     "unicode": ("has half of a surrogate pair, which is no character", "write the character itself"),
 }
 """By keyword: what is wrong, and what to write."""

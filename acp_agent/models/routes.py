@@ -128,7 +128,7 @@ def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | N
     """
     from acp_agent.config.schema import ProviderEntry
 
-    entry = settings.providers.get(alias) or ProviderEntry()  # pyright: ignore[reportCallIssue]
+    entry = settings.providers.get(alias) or ProviderEntry()
     kind = entry.provider_type or alias
     provider = provider_types().get(kind.lower())
     if provider is None:

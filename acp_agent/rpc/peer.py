@@ -154,7 +154,7 @@ class Peer:
         the call, or its timeout, also cancels the request on the other side; a late answer is ignored.
         """
         if self._closed:
-            raise ConnectionClosed("the client is gone")
+            raise ConnectionClosed(f"{method} was not answered: the other side is gone")
         request_id = next(self._ids)
         waiting = self._outgoing[request_id] = _Outgoing()
         self._channel.send(encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}))
@@ -168,9 +168,9 @@ class Peer:
             if not answered:
                 self.notify(self._cancel.method, {self._cancel.id_key: request_id})
         if not answered:
-            raise PeerTimeout(f"the client did not answer {method} within {timeout_s:g} s")
+            raise PeerTimeout(f"{method} was not answered within {timeout_s:g} s")
         if waiting.answer is None:
-            raise ConnectionClosed("the client is gone")
+            raise ConnectionClosed(f"{method} was not answered: the other side is gone")
         if waiting.answer.error is not None:
             raise _peer_error(method, waiting.answer.error)
         return waiting.answer.result

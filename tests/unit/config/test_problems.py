@@ -170,6 +170,14 @@ def test_insecure_endpoint_that_is_allowed(place: Place) -> None:
     assert place.load().problems == ()
 
 
+@pytest.mark.parametrize("said", [False, "yes", 1, None])
+def test_insecure_endpoint_is_allowed_by_true_alone(place: Place, said: object) -> None:
+    place.write_own(entry(base_url="http://models.example/v1", allow_insecure=said))
+    loaded = place.load()
+    assert loaded.settings.providers["p"].base_url is None
+    assert "providers.p.base_url" in [problem.key for problem in loaded.problems]
+
+
 def test_unset_variable_matters_only_for_the_provider_in_use(place: Place) -> None:
     other = {**CUSTOM, "api_key": "${OTHER_KEY}"}
     mine = {**CUSTOM, "api_key": "${MY_KEY}", "headers": {"X-Team": "team ${MY_TEAM}"}}
