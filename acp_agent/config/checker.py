@@ -1,7 +1,7 @@
 """Whether a JSON value is what a schema says, for the part of JSON Schema that settings.schema.json uses.
 
 It is stricter than the standard in three things: a whole number is written without a decimal point,
-a number is finite (JSON's `1e999` is not), and text is whole Unicode. Beside `$ref` and `anyOf`
+a number is one that a float can hold (JSON's `1e999` is not), and text is whole Unicode. Beside `$ref` and `anyOf`
 only annotations may stand, such as a description.
 """
 
@@ -128,7 +128,7 @@ def _faults_of_text(value: str, schema: Schema, path: Place) -> Iterator[Fault]:
 
 
 def _faults_of_number(value: float, schema: Schema, path: Place) -> Iterator[Fault]:
-    if not _is_finite(value) and "integer" not in type_names(schema):
+    if not _is_finite(value):
         yield Fault(path, "finite", value, schema)
         return
     for keyword, holds in _LIMITS.items():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from acp_agent import events as e
 from acp_agent.acp.encoder import Encoder
+from acp_agent.acp.params import as_object
 from acp_agent.rpc.codec import encode
 
 MIB = 1 << 20
@@ -107,4 +108,4 @@ def test_no_line_is_longer_than_a_mebibyte(character: str, first: int, second: i
 @settings(max_examples=20)
 def test_text_arrives_whole_however_long(text: str) -> None:
     updates = list(Encoder().encode(e.TextDelta("m", text)))
-    assert "".join(update["content"]["text"] for update in updates) == text  # pyright: ignore[reportIndexIssue, reportArgumentType, reportCallIssue]
+    assert "".join(str(as_object(update["content"])["text"]) for update in updates) == text

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 ROOT = json_schema()
 
 
-def is_strict_integer(_: object, value: object) -> bool:
-    """Stricter than the standard, for which 1.0 is an integer."""
-    return type(value) is int
-
-
 def is_finite_number(_: object, value: object) -> bool:
     """Stricter than the standard, which has no bounds."""
     try:
         return not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
     except OverflowError:
         return False
+
+
+def is_strict_integer(_: object, value: object) -> bool:
+    """Stricter than the standard, for which 1.0 is an integer, and so is one of any size."""
+    return type(value) is int and is_finite_number(_, value)
 
 
 def oracle() -> Any:
