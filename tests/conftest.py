@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -100,10 +99,3 @@ async def client(launch: Launch) -> Client:
 async def session(client: Client, workbench: Workbench) -> Session:
     """A session in the project, with the scripted model of tests/support/phrases.py."""
     return await new_session(client, workbench.project)
-
-
-@pytest.fixture
-def git(workbench: Workbench) -> str:
-    found = shutil.which("git")
-    assert found is not None, "git is not installed"
-    return found

@@ -1,8 +1,8 @@
 """Whether a JSON value is what a schema says, for the part of JSON Schema that settings.schema.json uses.
 
-It is stricter than the standard in three things: a whole number is written without a decimal point,
-a number is one that a float can hold (JSON's `1e999` is not), and text is whole Unicode. Beside `$ref` and `anyOf`
-only annotations may stand, such as a description.
+It is stricter than the standard in three things: a whole number is written without a decimal
+point, a number is one that a float can hold (JSON's `1e999` is not), and text is whole Unicode.
+Beside `$ref` and `anyOf` only annotations may stand, such as a description.
 """
 
 from __future__ import annotations

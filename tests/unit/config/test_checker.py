@@ -89,7 +89,7 @@ CHOICE: Schema = {"anyOf": [{"type": "object", "required": ["a"], "properties": 
         ({"type": "integer"}, 1, []),
         ({"type": "integer"}, 1.0, [((), "type")]),
         ({"type": "integer"}, True, [((), "type")]),
-        ({"type": "integer"}, LARGEST, []),
+        ({"type": "integer"}, LARGEST, [((), "finite")]),
         ({"type": "number"}, 1, []),
         ({"type": "number"}, False, [((), "type")]),
         ({"type": "number"}, math.inf, [((), "finite")]),
