@@ -31,6 +31,8 @@ NAMED_LIMIT_BYTES = 1 << 30
 LINE_CHARACTERS = 4096
 MATCHES = 1000
 """A search with more stops there."""
+RECORD_BYTES = 32 << 20
+"""What is told of one line, with every place in it that matches; more than that nobody can use."""
 ERROR_BYTES = 4096
 _NEWLINE = re.compile(r"\n|(?<!\\)(?:\\\\)*\\n")
 
@@ -108,7 +110,6 @@ class _Search:
         self._of_file: list[Line] = []
         self._matches = 0
         self._complete = True
-        self._rest = b""
         self._scope = anyio.CancelScope()
 
     def found(self) -> Found:
@@ -151,16 +152,10 @@ class _Search:
             raise ToolError(f"{pattern!r} is not a valid regular expression: {errors}.")
 
     async def _run(self, spec: CommandSpec, take: Callable[[bytes], None]) -> str:
-        errors = bytearray()
-
-        def take_lines(data: bytes) -> None:
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            for line in lines:
-                take(line)
-
+        errors, records = bytearray(), _Records(take)
         with self._scope:
-            ending = await stream(spec, take_lines, errors.extend)
-            if ending.timed_out:
+            ending = await stream(spec, records.feed, errors.extend)
+            if ending.timed_out or records.skipped:
                 self._complete = False
             elif ending.code == 2 and not self._lines:
                 return errors[:ERROR_BYTES].decode("utf-8", "replace").strip()
@@ -195,6 +190,37 @@ class _Search:
 
     def _is_wanted(self, name: str) -> bool:
         return self._include is None or self._include.fullmatch(name) is not None
+
+
+class _Records:
+    """Hands on the lines of a stream of bytes; one over the limit is left out."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.skipped = False
+
+    def feed(self, data: bytes) -> None:
+        first, newline, rest = data.partition(b"\n")
+        self._keep(first)
+        if not newline:
+            return
+        *whole, last = rest.split(b"\n")
+        if self._size <= RECORD_BYTES:
+            self._take(b"".join(self._parts))
+        self._parts, self._size = [], 0
+        for line in whole:
+            self._take(line)
+        self._keep(last)
+
+    def _keep(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size <= RECORD_BYTES:
+            self._parts.append(part)
+        else:
+            self._parts.clear()
+            self.skipped = True
 
 
 def _text(given: object) -> str:

@@ -95,13 +95,13 @@ async def test_it_uses_and_leaves_nothing_of_the_user(workbench: Workbench, scra
     assert entries(scratch) == []
 
 
-async def test_the_project_can_be_kept(workbench: Workbench, scratch: Path, git: str) -> None:
+async def test_the_project_can_be_kept(workbench: Workbench, scratch: Path) -> None:
     ran = await run_demo(workbench, scratch, "--keep")
     assert ran.status == 0, ran.out
     (root,) = entries(scratch)
     assert f"The project is in {root}/project.\n" in ran.out
     with anyio.fail_after(WAIT_S):
-        changed = await anyio.run_process([git, "diff", "--numstat"], cwd=root / "project")
+        changed = await anyio.run_process(["git", "diff", "--numstat"], cwd=root / "project")
     assert changed.stdout.decode() == "1\t1\tdurations.py\n"
 
 

@@ -248,3 +248,17 @@ async def test_repositories_within_are_searched(project: Path) -> None:
     git(inner, "init", "-q")
     answers = [relative(project, (await glob(project, "*.py", 10, programs)).paths) for programs in WAYS]
     assert answers == [{"a.py", "src/b.py", "inner/i.py"}] * 3
+
+
+@every
+@pytest.mark.parametrize("times", [200_000, 1_000_000])
+async def test_a_line_that_matches_all_over_holds_nothing_up(
+    project: Path, programs: Programs, times: int
+) -> None:
+    """Minified code: ripgrep tells every place that matches, here up to 70 MB of them."""
+    (project / "minified.js").write_bytes(b"alpha " * times + b"\n")
+    with anyio.fail_after(15):
+        found = await grep(project, Query("alpha"), programs)
+    assert {"a.py", "no newline.txt"} <= {line.path.name for line in found.lines}
+    told = any(line.path.name == "minified.js" for line in found.lines)
+    assert told or not found.complete
