@@ -27,6 +27,8 @@ class Answer(NamedTuple):
     pieces: Sequence[bytes]
     status: str = "200 OK"
     content_type: str = "text/event-stream"
+    keeps: bool = False
+    """Ends the answer by its length, and keeps the connection for the next request."""
     hangs: bool = False
     """Keeps the connection open, silent, after the pieces."""
     breaks: bool = False
@@ -41,6 +43,7 @@ class HttpServer:
         self.requests: list[Served] = []
         self.hung_up = anyio.Event()
         self.port = 0
+        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -48,13 +51,16 @@ class HttpServer:
 
     async def serve(self, stream: SocketStream) -> None:
         async with stream:
+            self.connections += 1
+            reader = BufferedByteReceiveStream(stream)
             try:
-                await self._serve(stream)
+                while await self._serve(stream, reader):
+                    pass
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead):
                 self.hung_up.set()
 
-    async def _serve(self, stream: SocketStream) -> None:
-        reader = BufferedByteReceiveStream(stream)
+    async def _serve(self, stream: SocketStream, reader: BufferedByteReceiveStream) -> bool:
+        """Answers one request; whether there may be another on the connection."""
         head = (await reader.receive_until(b"\r\n\r\n", 65536)).decode()
         first, *lines = head.split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
@@ -62,14 +68,19 @@ class HttpServer:
         data = cast("dict[str, object]", json.loads(body or b"{}"))
         self.requests.append(Served(first.split(" ")[1], headers, data))
         answer = self._answers.pop(0)
-        start = f"HTTP/1.1 {answer.status}\r\nContent-Type: {answer.content_type}\r\nConnection: close\r\n"
+        start = f"HTTP/1.1 {answer.status}\r\nContent-Type: {answer.content_type}\r\n"
         if answer.breaks:
             start += "Content-Length: 1000000\r\n"
+        if answer.keeps:
+            start += f"Content-Length: {sum(map(len, answer.pieces))}\r\n"
+        else:
+            start += "Connection: close\r\n"
         await stream.send(f"{start}\r\n".encode())
         for piece in answer.pieces:
             await stream.send(piece)
         if answer.hangs:
             await stream.receive()
+        return answer.keeps
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, cast
 
@@ -24,7 +25,7 @@ from acp_agent.models.stream import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from acp_agent.content import Part
     from acp_agent.models.messages import Message, ModelRequest, ToolSpec
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 Json = dict[str, object]
 
 ERROR_BODY_BYTES = 64 * 1024
+END_LIMIT_S = 0.1
+"""How long the end of the connection's answer may take after the end of the model's."""
 _REASONS = {"stop": "end", "tool_calls": "tools", "function_call": "tools", "length": "length"}
 
 
@@ -100,6 +103,7 @@ class OpenAIChat:
                 return
             if not chunk or answer.done:
                 yield answer.finish(self.name)
+                await _read_to_end(chunks)
                 return
 
     async def _error_body(self, response: httpx.Response) -> str:
@@ -125,6 +129,13 @@ class OpenAIChat:
         if self._route.temperature is not None:
             body["temperature"] = self._route.temperature
         return body
+
+
+async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
+    """Only a connection whose answer has been read to its end can be used again."""
+    with anyio.move_on_after(END_LIMIT_S), contextlib.suppress(httpx.HTTPError):
+        async for _ in chunks:
+            pass
 
 
 def _tool(spec: ToolSpec) -> Json:

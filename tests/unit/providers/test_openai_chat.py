@@ -234,3 +234,11 @@ async def test_cancelling_hangs_up() -> None:
             assert await anext(stream) == TextPiece("x")
             await stream.aclose()
             await server.hung_up.wait()
+
+
+async def test_the_connection_is_used_again() -> None:
+    hello = Answer([chunk({"content": "x"}, "stop"), DONE], keeps=True)
+    async with http_server(hello, hello, hello) as server:
+        for _ in range(3):
+            await ask(route(server.url))
+        assert server.connections == 1
