@@ -57,6 +57,7 @@ class Connection:
         """Serves the client until it ends the stream; `first` are lines it has sent already."""
         async with anyio.create_task_group() as self._tasks:
             await self._peer.serve(first)
+            await self.ended()  # also what was opened at the very end
 
     def request(self, request: Request) -> Work:
         if request.method == "session/prompt":

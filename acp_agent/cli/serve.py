@@ -26,7 +26,10 @@ def serve(args: argparse.Namespace | None) -> int:
     """Serves one client until it closes our input or ends us with SIGTERM; returns 0."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    descriptors = claim()
+    try:
+        descriptors = claim()
+    except OSError:  # started without standard input or output: there is nobody to serve
+        return 0
     buffer, handshake = LineBuffer(), Handshake()
     rest = _shake_hands(descriptors, buffer, handshake)
     if handshake.client is None:

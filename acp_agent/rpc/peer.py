@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LAST_ANSWERS_S = 0.5
+"""How long requests may take once the other side has ended the stream; it may yet read their answers."""
+
 
 class Channel(Protocol):
     """Lines of bytes to and from the other side."""
@@ -120,10 +123,11 @@ class Peer:
         self._ids = count(1)
         self._outgoing: dict[Id, _Outgoing] = {}
         self._incoming: dict[Id, _Incoming] = {}
+        self._answered = anyio.Event()
         self._closed = False
 
     async def serve(self, first: Sequence[bytes] = ()) -> None:
-        """Handles messages until the stream ends, then cancels what is still running and returns.
+        """Handles messages until the stream ends; what is not answered soon after that is cancelled.
 
         `first` are lines that were read before the peer took over.
         """
@@ -137,6 +141,10 @@ class Peer:
             for waiting in self._outgoing.values():
                 waiting.arrived.set()
             await self._router.ended()
+            with anyio.move_on_after(LAST_ANSWERS_S):
+                while self._incoming:
+                    self._answered = anyio.Event()
+                    await self._answered.wait()
             tasks.cancel_scope.cancel()
 
     def notify(self, method: str, params: dict[str, object]) -> None:
@@ -220,6 +228,7 @@ class Peer:
         if self._incoming.get(incoming.request.id) is incoming:
             del self._incoming[incoming.request.id]
         self._channel.send(line)
+        self._answered.set()
 
     def _cancel_incoming(self, params: Params) -> None:
         wanted = params.get(self._cancel.id_key) if isinstance(params, dict) else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.session import new_session, opening
+from tests.support.wire import id_key
 
 if TYPE_CHECKING:
     from tests.conftest import Launch
@@ -75,6 +76,19 @@ async def test_last_line_without_newline(launch: Launch) -> None:
     await client.wire.send_raw(HELLO)
     await client.wire.close_input()
     assert (await client.answer(1)).result["protocolVersion"] == 1
+
+
+@pytest.mark.requirement("framing.line-endings")
+async def test_the_last_request_is_answered_although_the_input_has_ended(
+    workbench: Workbench, launch: Launch
+) -> None:
+    client = await launch()
+    params = json.dumps({"cwd": str(workbench.project), "mcpServers": []})
+    line = f'{{"jsonrpc":"2.0","id":1,"method":"session/new","params":{params}}}'
+    client.wire.methods[id_key(1)] = "session/new"
+    await client.wire.send_raw(line.encode())
+    await client.wire.close_input()
+    assert (await client.answer(1)).result["sessionId"]
 
 
 @pytest.mark.requirement("framing.lone-surrogates")

@@ -164,3 +164,11 @@ async def test_bare_environment(workbench: Workbench, launch: Launch) -> None:
     turn = await session.prompt("run cat a.txt")
     assert turn.call.states[-1] == "completed"
     assert "alpha" in turn.call.text
+
+
+@pytest.mark.requirement("shutdown.any-input")
+async def test_without_any_input(workbench: Workbench) -> None:
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", *agent_command()]
+    with anyio.fail_after(WAIT_S):
+        done = await anyio.run_process(command, check=False, env=workbench.environment())
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
