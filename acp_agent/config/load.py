@@ -63,7 +63,7 @@ def require(loaded: Loaded) -> Settings:
     rest = len(loaded.problems) - 1
     more = f" ({rest} more: run `acp-agent config check`)" if rest else ""
     raise ConfigError(
-        f"{first}. To mend it: {first.hint}{more}",
+        f"{first}. To mend it: {first.hint}{more} (docs/configuration.md)",
         data={
             "file": str(first.file),
             "key": first.key,

@@ -139,8 +139,9 @@ def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
 
 
 def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer) -> None:
-    usage = answer.end.usage if isinstance(answer.end, Finished) else None
-    if usage:
+    if not isinstance(answer.end, Finished):
+        return
+    if usage := answer.end.usage:
         used = usage.input + usage.output
     else:
         used = (_characters(request) + answer.characters) // CHARACTERS_PER_TOKEN
@@ -154,7 +155,7 @@ def _characters(request: ModelRequest) -> int:
 def _failed(turn: Turn, answer: _Answer, end: Failed) -> StopReason:
     """A full context is an end like others; everything else is raised."""
     if end.kind != "context_length":
-        raise ModelError(end.message, data={"details": end.message, "kind": end.kind})
+        raise ModelError(end.message, data={"details": end.message})  # just this: Zed looks for it
     turn.feed.emit(TextDelta(answer.message_id, f"({end.message})"))
     return "max_tokens"
 
