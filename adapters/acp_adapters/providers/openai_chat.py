@@ -96,7 +96,7 @@ class OpenAIChat:
                 for data in sse.feed(chunk) if chunk else sse.finish():
                     for event in answer.take(data):
                         yield event
-            except (EventTooLarge, ValueError) as error:
+            except (EventTooLarge, ValueError, RecursionError) as error:
                 yield Failed("protocol", f"{self.name} sent something that cannot be read: {error}")
                 return
             if answer.failed:
@@ -191,7 +191,7 @@ class _Answer:
         self.failed = False
         self._reason: str | None = None
         self._usage: Usage | None = None
-        self._slots: dict[object, int] = {}
+        self._slots: dict[str, int] = {}
 
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         """The events that the data of one server-sent event stand for; raises ValueError."""
@@ -222,7 +222,7 @@ class _Answer:
     def _call(self, call: Json) -> Iterator[StreamEvent]:
         """Some services leave the index out and send whole calls; then the id tells calls apart."""
         function = _object(call.get("function"))
-        key = call.get("index", call.get("id"))
+        key = str(call.get("index", call.get("id")))
         name = function.get("name")
         if key not in self._slots and isinstance(name, str) and name:
             self._slots[key] = len(self._slots)
