@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,14 @@ from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
 from acp_agent.tools.parameters import Param, Parameters
 from acp_agent.tools.shortening import one_line
-from acp_agent.tools.target import Target
+from acp_agent.tools.target import ReadingCall, Target
 from acp_agent.workspace.globs import compile_glob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from acp_agent.events import Shown, ToolKind
-    from acp_agent.permission.claims import Claim
+    from acp_agent.events import ToolKind
     from acp_agent.tools.base import Call, Progress, Tool
     from acp_agent.workspace.programs import Programs
     from acp_agent.workspace.search import Found, Line, Query
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 OUTPUT_LINES = 200
 LINE_CHARACTERS = 500
 LOCATIONS = 20
+SECRETS = "\n(matches in files that usually hold secrets are left out; give the path of one to search it)"
 CONTEXT_LINES = 20
 """Around a match at most."""
 
@@ -35,8 +37,9 @@ PARAMETERS = Parameters(
     Param("path", about="File or folder", optional=True),
     Param("include", about='Glob such as "*.py"', optional=True),
     Param("context_lines", "integer", optional=True, minimum=0),
+    Param("include_hidden", "boolean", optional=True),
 )
-DESCRIPTION = "Search file contents for a regular expression. Ignored and hidden files are left out."
+DESCRIPTION = "Search file contents for a regular expression. Ignored files are left out."
 
 
 class GrepTool:
@@ -57,16 +60,17 @@ class GrepTool:
             compile_glob(include)
         from acp_agent.workspace.search import Query
 
-        query = Query(given.text("pattern"), include, min(given.integer("context_lines", 0), CONTEXT_LINES))
+        context = min(given.integer("context_lines", 0), CONTEXT_LINES)
+        query = Query(given.text("pattern"), include, context, given.flag("include_hidden"))
         target = Target(self._workspace.roots, given.text("path") or ".")
         return GrepCall(self._workspace, self._programs, target, query)
 
 
-class GrepCall:
+class GrepCall(ReadingCall):
     def __init__(self, workspace: Workspace, programs: Programs, target: Target, query: Query) -> None:
+        super().__init__(target)
         self._roots = workspace.roots
         self._programs = programs
-        self._target = target
         self._query = query
 
     @property
@@ -74,26 +78,25 @@ class GrepCall:
         where = "" if self._target.shown == "." else f" in {self._target.title}"
         return f"Search for `{one_line(self._query.pattern)}`{where}"
 
-    @property
-    def locations(self) -> tuple[Location, ...]:
-        return (self._target.location(),)
-
-    def claims(self) -> tuple[Claim, ...]:
-        return self._target.claims("read")
-
-    async def preview(self) -> tuple[Shown, ...]:
-        return ()
-
     async def run(self, progress: Progress) -> ToolResult:
         from acp_agent.workspace.search import grep
 
         found = await grep(self._target.place.path, self._query, self._programs)
-        hits = [line for line in found.lines if line.is_match]
+        lines = [line for line in found.lines if not self._is_secret(line.path)]
+        kept_back = "" if len(lines) == len(found.lines) else SECRETS
+        found = found._replace(lines=lines)
+        hits = [line for line in lines if line.is_match]
         return ToolResult(
-            self._output(found, len(hits)),
+            self._output(found, len(hits)) + kept_back,
             record={"matches": len(hits), "complete": found.complete},
             locations=tuple(Location(str(hit.path), hit.number) for hit in hits[:LOCATIONS]) or None,
         )
+
+    def _is_secret(self, path: Path) -> bool:
+        """The folder was claimed; a file in it that usually holds secrets has to be claimed itself."""
+        from acp_agent.permission.protected import protected
+
+        return path != self._target.place.path and protected(os.path.expanduser("~")).is_secret(str(path))
 
     def _output(self, found: Found, hits: int) -> str:
         if not found.lines:

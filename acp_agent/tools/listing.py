@@ -12,7 +12,7 @@ from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
 from acp_agent.tools.parameters import Param, Parameters
 from acp_agent.tools.shortening import one_line
-from acp_agent.tools.target import Target
+from acp_agent.tools.target import ReadingCall, Target
 from acp_agent.workspace.files import trouble
 from acp_agent.workspace.globs import compile_glob
 from acp_agent.workspace.neighbours import missing
@@ -20,8 +20,7 @@ from acp_agent.workspace.neighbours import missing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from acp_agent.events import Location, Shown, ToolKind
-    from acp_agent.permission.claims import Claim
+    from acp_agent.events import ToolKind
     from acp_agent.tools.base import Call, Progress, Tool
     from acp_agent.workspace.programs import Programs
     from acp_agent.workspace.workspace import Workspace
@@ -31,7 +30,11 @@ COUNTED = 2000
 FILES = 200
 
 LIST_PARAMETERS = Parameters(Param("path", optional=True))
-GLOB_PARAMETERS = Parameters(Param("pattern"), Param("path", about="Folder", optional=True))
+GLOB_PARAMETERS = Parameters(
+    Param("pattern"),
+    Param("path", about="Folder", optional=True),
+    Param("include_hidden", "boolean", optional=True),
+)
 
 
 class Entries(NamedTuple):
@@ -55,23 +58,10 @@ class ListTool:
         return ListCall(Target(self._workspace.roots, given.text("path") or "."))
 
 
-class ListCall:
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
+class ListCall(ReadingCall):
     @property
     def title(self) -> str:
         return f"List {self._target.title}"
-
-    @property
-    def locations(self) -> tuple[Location, ...]:
-        return (self._target.location(),)
-
-    def claims(self) -> tuple[Claim, ...]:
-        return self._target.claims("read")
-
-    async def preview(self) -> tuple[Shown, ...]:
-        return ()
 
     async def run(self, progress: Progress) -> ToolResult:
         entries = await anyio.to_thread.run_sync(list_folder, self._target.place.path)
@@ -105,6 +95,11 @@ def list_folder(path: Path) -> Entries:
     return Entries(lines[:ENTRIES], len(lines))
 
 
+class Wanted(NamedTuple):
+    pattern: str
+    hidden: bool
+
+
 class GlobTool:
     spec = ToolSpec(
         "glob", 'Find files by glob, newest first: "*.py" anywhere, "src/**/*.py".', GLOB_PARAMETERS.schema()
@@ -118,37 +113,29 @@ class GlobTool:
 
     def bind(self, arguments: dict[str, object]) -> Call:
         given = GLOB_PARAMETERS.check("glob", arguments)
-        compile_glob(given.text("pattern"))
+        wanted = Wanted(given.text("pattern"), given.flag("include_hidden"))
+        compile_glob(wanted.pattern)
         target = Target(self._workspace.roots, given.text("path") or ".")
-        return GlobCall(self._workspace, self._programs, target, given.text("pattern"))
+        return GlobCall(self._workspace, self._programs, target, wanted)
 
 
-class GlobCall:
-    def __init__(self, workspace: Workspace, programs: Programs, target: Target, pattern: str) -> None:
+class GlobCall(ReadingCall):
+    def __init__(self, workspace: Workspace, programs: Programs, target: Target, wanted: Wanted) -> None:
+        super().__init__(target)
         self._roots = workspace.roots
         self._programs = programs
-        self._target = target
-        self._pattern = pattern
+        self._wanted = wanted
 
     @property
     def title(self) -> str:
         where = "" if self._target.shown == "." else f" in {self._target.title}"
-        return f"Find `{one_line(self._pattern)}`{where}"
-
-    @property
-    def locations(self) -> tuple[Location, ...]:
-        return (self._target.location(),)
-
-    def claims(self) -> tuple[Claim, ...]:
-        return self._target.claims("read")
-
-    async def preview(self) -> tuple[Shown, ...]:
-        return ()
+        return f"Find `{one_line(self._wanted.pattern)}`{where}"
 
     async def run(self, progress: Progress) -> ToolResult:
         from acp_agent.workspace.search import glob
 
-        found = await glob(self._target.place.path, self._pattern, FILES, self._programs)
+        pattern, hidden = self._wanted
+        found = await glob(self._target.place.path, pattern, FILES, self._programs, hidden=hidden)
         lines = [self._roots.shorten(path) for path in found.paths]
         if not lines:
             lines.append("No files match.")

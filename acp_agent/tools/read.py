@@ -8,11 +8,10 @@ from acp_agent.errors import ToolError
 from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
 from acp_agent.tools.parameters import Param, Parameters
-from acp_agent.tools.target import Target
+from acp_agent.tools.target import ReadingCall, Target
 
 if TYPE_CHECKING:
-    from acp_agent.events import Location, Shown, ToolKind
-    from acp_agent.permission.claims import Claim
+    from acp_agent.events import Location, ToolKind
     from acp_agent.tools.base import Call, Progress, Tool
     from acp_agent.workspace.documents import Document
     from acp_agent.workspace.workspace import Workspace
@@ -82,10 +81,10 @@ class ReadTool:
         return ReadCall(self._workspace, target, given.integer("offset", 1), given.integer("limit", LINES))
 
 
-class ReadCall:
+class ReadCall(ReadingCall):
     def __init__(self, workspace: Workspace, target: Target, offset: int, limit: int) -> None:
+        super().__init__(target)
         self._documents = workspace.documents
-        self._target = target
         self._offset = offset
         self._limit = limit
 
@@ -99,12 +98,6 @@ class ReadCall:
     @property
     def locations(self) -> tuple[Location, ...]:
         return (self._target.location(self._offset),)
-
-    def claims(self) -> tuple[Claim, ...]:
-        return self._target.claims("read")
-
-    async def preview(self) -> tuple[Shown, ...]:
-        return ()
 
     async def run(self, progress: Progress) -> ToolResult:
         document = await self._documents.read(self._target.place)

@@ -12,6 +12,7 @@ from acp_agent.tools.shortening import one_line
 if TYPE_CHECKING:
     from typing import Literal
 
+    from acp_agent.events import Shown
     from acp_agent.workspace.roots import Place, Roots
 
 
@@ -43,3 +44,20 @@ class Target:
         """Looks again where the path leads: links may have changed."""
         self.place = self._roots.resolve(self._given)
         return (Claim(operation, str(self.place.path), inside=self.place.inside),)
+
+
+class ReadingCall:
+    """What the calls that only read one place have in common."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        return (self._target.location(),)
+
+    def claims(self) -> tuple[Claim, ...]:
+        return self._target.claims("read")
+
+    async def preview(self) -> tuple[Shown, ...]:
+        return ()

@@ -45,6 +45,8 @@ class Query(NamedTuple):
     """A glob of the files to search."""
     context: int = 0
     """Lines around each match."""
+    hidden: bool = False
+    """Whether hidden files count without being named."""
 
 
 class Line(NamedTuple):
@@ -69,11 +71,11 @@ class Files(NamedTuple):
     complete: bool
 
 
-async def glob(folder: Path, pattern: str, limit: int, programs: Programs) -> Files:
-    """The files under `folder` that match, `limit` at most. Raises ToolError."""
+async def glob(folder: Path, pattern: str, limit: int, programs: Programs, *, hidden: bool = False) -> Files:
+    """The files under `folder` that match, `limit` at most; hidden ones if asked for. Raises ToolError."""
     wanted = compile_glob(pattern)
     _require_folder(folder)
-    found = await listing.files(folder, programs, hidden=asks_for_hidden(pattern))
+    found = await listing.files(folder, programs, hidden=hidden or asks_for_hidden(pattern))
     paths = await anyio.to_thread.run_sync(_newest_first, folder, list(filter(wanted.fullmatch, found.names)))
     return Files(paths[:limit], len(paths), found.complete)
 
@@ -105,7 +107,7 @@ class _Search:
         self._file = None if start.is_dir() else start.name
         self._limit = str(NAMED_LIMIT_BYTES if self._file else FILE_LIMIT_BYTES)
         self._include = compile_glob(query.include) if query.include else None
-        self._hidden = bool(query.include and asks_for_hidden(query.include))
+        self._hidden = query.hidden or bool(query.include and asks_for_hidden(query.include))
         self._lines: list[Line] = []
         self._of_file: list[Line] = []
         self._matches = 0

@@ -80,3 +80,29 @@ def test_what_is_no_search(bench: Bench) -> None:
         bench.bind("grep", pattern="")
     with pytest.raises(ToolError, match="glob"):
         bench.bind("grep", pattern="a", include="[z-a]")
+
+
+async def test_hidden_files_are_searched_when_asked_for(bench: Bench) -> None:
+    bench.write(".github/ci.yml", "foo\n")
+    assert await bench.output("grep", pattern="foo") == "No matches."
+    assert await bench.output("grep", pattern="foo", include_hidden=True) == ".github/ci.yml\n1: foo"
+
+
+@pytest.mark.parametrize("arguments", [{"include_hidden": True}, {"include": ".env"}, {"include": "*.pem"}])
+async def test_a_search_does_not_tell_what_is_in_secret_files(
+    bench: Bench, arguments: dict[str, object]
+) -> None:
+    bench.write(".env", "TOKEN=foo\n")
+    bench.write("keys/server.pem", "foo\n")
+    result = await bench("grep", pattern="foo", **arguments)
+    assert "TOKEN" not in result.output
+    assert "left out" in result.output
+    assert result.locations is None
+
+
+async def test_a_secret_file_that_is_named_is_searched_once_it_is_claimed(bench: Bench) -> None:
+    bench.write(".env", "TOKEN=foo\n")
+    assert bench.bind("grep", pattern="foo", path=".env").claims() == (
+        Claim("read", str(bench.root / ".env"), inside=True),
+    )
+    assert await bench.output("grep", pattern="foo", path=".env") == ".env\n1: TOKEN=foo"

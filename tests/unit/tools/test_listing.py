@@ -67,3 +67,9 @@ def test_titles_claims_and_locations(bench: Bench) -> None:
     assert listed.locations == found.locations == (Location(src),)
     with pytest.raises(ToolError, match="glob"):
         bench.bind("glob", pattern="")
+
+
+async def test_hidden_files_are_found_when_asked_for(bench: Bench) -> None:
+    bench.write(".github/ci.yml", "")
+    assert await bench.output("glob", pattern="*.yml") == "No files match."
+    assert await bench.output("glob", pattern="*.yml", include_hidden=True) == ".github/ci.yml"
