@@ -77,10 +77,10 @@ def test_check_names_file_key_and_what_to_write(bench: Workbench) -> None:
 
 def test_check_gives_the_line_of_a_syntax_error(bench: Workbench) -> None:
     file = bench.config / "config.json"
-    file.write_text('{\n  "provider": "openai",\n}\n', encoding="utf-8")
+    file.write_text('{\n  "provider" "openai"\n}\n', encoding="utf-8")
     status, text = command(bench, "config", "check")
     assert status == 1
-    assert text.startswith(f"{file}:3: is not JSON: ")
+    assert text.startswith(f"{file}:2: is not JSON: ")
 
 
 def test_check_of_a_project(bench: Workbench) -> None:

@@ -29,7 +29,7 @@ def test_no_file_is_no_problem(tmp_path: Path) -> None:
     [
         (b"", "empty", None),
         (b" \n", "empty", None),
-        (b'{\n  "a": 1,\n}', "line 3, column 1", 3),
+        (b'{\n  "a" 1\n}', "line 2, column 7", 2),
         (b'{\n  // comment\n  "a": 1}', "line 2, column 3", 2),
         (b"[1]", "one JSON object", 1),
         (b"null", "one JSON object", 1),
