@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import logging
 import os
 import signal
 from pathlib import Path
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from acp_agent.transport.descriptors import Descriptors
     from acp_agent.turn.feed import Drain
     from acp_agent.workspace.documents import EditorFiles
+
+log = logging.getLogger(__name__)
 
 ADAPTERS = {
     "model.openai": "acp_adapters.providers.openai_chat:connect",
@@ -158,10 +161,12 @@ def connect(found: Route) -> Model:
 
 
 def _load(found: Route, gate: Gate, claim: Claim) -> None:
-    """Imports and reads what the first prompt needs; what is wrong with it the prompt itself will say."""
-    with contextlib.suppress(AgentError):
+    """Imports and reads what the first prompt needs."""
+    try:
         connect(found)
-    gate.check((claim,))
+        gate.check((claim,))
+    except Exception as error:  # only done to be quick; the prompt itself will say what is wrong
+        log.info("not loaded ahead: %s", error)
 
 
 def _options(gate: Gate, found: Sequence[Route]) -> Options:

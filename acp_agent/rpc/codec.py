@@ -57,7 +57,7 @@ def decode(line: bytes) -> Message:
             InvalidRequest(f"Invalid request: a message over {MAX_LINE_BYTES >> 20} MiB was skipped")
         )
     try:
-        data: object = json.loads(line, parse_constant=_refuse_constant)
+        data: object = json.loads(line, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         return Malformed(ParseError("Parse error: nested too deeply"))
     except ValueError as error:
@@ -91,7 +91,16 @@ def _is_id(value: object) -> bool:
 
 
 def _refuse_constant(name: str) -> object:
+    """For `json.loads`, which takes NaN and Infinity otherwise. Raises ValueError."""
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """For `json.loads`: a number that no float can hold could not be sent on. Raises ValueError."""
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is beyond what a number can be")
+    return number
 
 
 def result(request_id: Id, value: object) -> bytes:

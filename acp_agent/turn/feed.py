@@ -8,6 +8,7 @@ order never changes, and nothing waits longer than the window.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from acp_agent.events import TextDelta, ThoughtDelta, ToolCallProgress
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from acp_agent.events import Event, Listener
+
+log = logging.getLogger(__name__)
 
 TEXT_WINDOW_S = 0.016
 """Text waits so long for more: well under the 50 ms at which an eye sees a step."""
@@ -93,4 +96,7 @@ class Feed:
 
     def _deliver(self, event: Event) -> None:
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # a listener with a bug must not take the turn, or the other listeners, down
+                log.exception("%s could not take %s", listener, type(event).__name__)

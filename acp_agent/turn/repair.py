@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import cast
 
 from acp_agent.errors import ToolError
@@ -15,14 +16,28 @@ def parse_arguments(text: str) -> dict[str, object]:
     if not text.strip():
         return {}
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except RecursionError:
         raise ToolError("The arguments are nested too deeply. Send a flat JSON object.") from None
     except json.JSONDecodeError as error:
         raise ToolError(_explain(text, error)) from None
+    except ValueError as error:
+        raise ToolError(f"The arguments hold a number that cannot be used: {error}. Send another.") from None
     if not isinstance(value, dict):
         raise ToolError(f"The arguments must be a JSON object, got {text[:EXCERPT_CHARACTERS]!r}.")
     return cast("dict[str, object]", value)
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """What no float can hold could neither be kept nor shown."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _explain(text: str, error: json.JSONDecodeError) -> str:

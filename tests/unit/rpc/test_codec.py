@@ -42,6 +42,7 @@ def test_no_bytes_make_it_raise(line: bytes) -> None:
         (b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"n":NaN}}', -32700),
         (b"[" * 100_000, -32700),
         (b"9" * 5000, -32700),
+        (b'{"jsonrpc":"2.0","id":1e999,"method":"x"}', -32700),
         (b"\xff\xfe", -32700),
         (b"[]", -32600),
         (b'[{"jsonrpc":"2.0","id":1,"method":"x"}]', -32600),
