@@ -13,6 +13,7 @@ from acp_agent.permission.globs import expand
 from acp_agent.permission.places import resolve
 from acp_agent.permission.programs import examine, program_name
 from acp_agent.permission.protected import protected
+from acp_agent.permission.usage import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from acp_agent.permission.programs import Use
     from acp_agent.permission.script import Redirect, Word
 
+MOST_LOOKED_AT = 20_000
+"""Files below the folders that a recursive reader is given: some tens of milliseconds."""
 _DESCRIPTOR = re.compile(r"/dev/fd/\d+")
 
 
@@ -38,7 +41,7 @@ class Effects:
         operator, word = redirect
         if operator == "<":
             self._reads(word, folders)
-        elif operator in ("<&", ">&") and (word.text == "-" or word.text.rstrip("-").isdecimal()):
+        elif operator in ("<&", ">&") and (word.text == "-" or is_number(word.text.rstrip("-"))):
             return True
         elif operator == "<&":
             return False
@@ -69,7 +72,7 @@ class Effects:
         if use.recursive:
             places = [line[index].text for index in use.contents] or ["."]
             tops = [resolve(folder, place) for folder in folders for place in places]
-            self._below(tops, use)
+            self._below(tops, use, follows=_follows_links(line))
 
     # Reading ------------------------------------------------------------------------
 
@@ -100,21 +103,30 @@ class Effects:
                         if self._protected.is_secret(path):
                             self._add("read", path, inside=self._places.inside(path))
 
-    def _below(self, folders: Iterable[str], use: Use) -> None:
-        """Secrets that lie openly in a folder whose files are all shown."""
-        wanted = [glob for glob in use.globs if not glob.startswith("!")]
-        for folder in folders:
-            try:
-                names = sorted(os.listdir(folder))
-            except OSError:
-                continue
-            for name in names:
-                hidden = name.startswith(".") and not use.shows_hidden
-                if hidden or (wanted and not any(fnmatch(name, glob) for glob in wanted)):
-                    continue
-                path = os.path.join(folder, name)
-                if self._protected.is_secret(path) and not os.path.isdir(path):
-                    self._add("read", path, inside=self._places.inside(path))
+    def _below(self, folders: Iterable[str], use: Use, *, follows: bool) -> None:
+        """Secrets below folders all of whose files are shown. More than can be looked at is asked about."""
+        wanted = [glob.casefold() for glob in use.globs if not glob.startswith("!")]
+        budget = MOST_LOOKED_AT
+        for top in folders:
+            for folder, inner, names in os.walk(top):
+                budget -= len(inner) + len(names)
+                if budget < 0:
+                    self._add(
+                        "read", top, inside=False, reason="more files than can be looked at for secrets"
+                    )
+                    return
+                inner[:] = [each for each in inner if use.shows_hidden or not each.startswith(".")]
+                for each in (*inner, *names) if follows else ():
+                    path = os.path.join(folder, each)
+                    if os.path.islink(path) and not self._places.inside(os.path.realpath(path)):
+                        self._add("read", os.path.realpath(path), inside=False, reason="a link leads to it")
+                for name in names:
+                    hidden = name.startswith(".") and not use.shows_hidden
+                    if hidden or (wanted and not any(fnmatch(name.casefold(), glob) for glob in wanted)):
+                        continue
+                    path = os.path.join(folder, name)
+                    if self._protected.is_secret(path):
+                        self._add("read", path, inside=self._places.inside(path))
 
     # Writing ------------------------------------------------------------------------
 
@@ -174,3 +186,10 @@ class Effects:
             self.claims.append(Claim("network", resource, None, inside, reason))
         else:
             self.claims.append(Claim("read", resource, None, inside, reason))
+
+
+def _follows_links(line: tuple[Word, ...]) -> bool:
+    """Whether a recursive reader goes where links lead: grep -R and diff do, grep -r and rg do not."""
+    options = [word.text for word in line[1:] if word.text.startswith("-")]
+    spelled = any("R" in each for each in options if not each.startswith("--"))
+    return line[0].text.endswith("diff") or spelled or "--dereference-recursive" in options

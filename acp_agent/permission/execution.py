@@ -70,10 +70,16 @@ def _surprise(name: str, line: tuple[Word, ...], folders: tuple[str, ...], place
             danger = repository.danger(folder)
             if danger:
                 return danger
+    if facts().reads[name].counts_operands and any(word.pattern is not None for word in line[1:]):
+        return "a pattern may name more files than it reads"
     use = examine((name, *(word.text for word in line[1:])))
     samples = protected(places.home).samples
     for pattern in use.globs if use else ():
-        if not pattern.startswith("!") and any(fnmatch(each, os.path.basename(pattern)) for each in samples):
+        if pattern.startswith("!"):
+            continue
+        if any(char in pattern for char in "{}\\"):
+            return f"{pattern} is not understood"
+        if any(fnmatch(each.casefold(), os.path.basename(pattern).casefold()) for each in samples):
             return f"{pattern} also names files that hold secrets"
     for word in line[1:]:
         if word.text == "--":

@@ -10,6 +10,8 @@ from acp_agent.permission.patterns import is_literal, path_pattern, unescaped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MOST_STARS = 4
+"""In one part of a path."""
 MAX_LOOKED_AT = 4000
 """Folder entries looked at for one pattern."""
 
@@ -18,6 +20,8 @@ def expand(pattern: str, folder: str) -> list[str] | None:
     """The paths, relative to `folder` as the pattern is; None when that is more than is looked at."""
     budget = [MAX_LOOKED_AT]
     parts = pattern.split("/")
+    if any(part.count("*") > MOST_STARS for part in parts):
+        return None  # matching could take for ever
     start = "/" if pattern.startswith("/") else ""
     try:
         return list(_expand(start, [part for part in parts if part], folder, budget))

@@ -66,10 +66,12 @@ def _discover(cwd: str) -> _Found | str | None:
     while True:
         git = os.path.join(folder, ".git")
         if os.path.isdir(git):
+            if not os.path.lexists(os.path.join(git, "HEAD")):
+                return f"{git} is no repository, and git would look on for another"
             return _Found(git, git)
         if os.path.lexists(git):
             return _linked(folder, git)
-        if os.path.isfile(os.path.join(folder, "HEAD")) and os.path.isdir(os.path.join(folder, "objects")):
+        if _may_be_bare(folder):
             return f"{folder} looks like a bare repository"
         parent = os.path.dirname(folder)
         if parent == folder:
@@ -77,12 +79,18 @@ def _discover(cwd: str) -> _Found | str | None:
         folder = parent
 
 
+def _may_be_bare(folder: str) -> bool:
+    """Wider than git's own test: a link for HEAD, and objects that are elsewhere, count too."""
+    has = (os.path.lexists(os.path.join(folder, name)) for name in ("objects", "commondir", "refs"))
+    return os.path.lexists(os.path.join(folder, "HEAD")) and any(has)
+
+
 def _linked(folder: str, git: str) -> _Found | str:
-    target = re.fullmatch(r"gitdir: (.+)", _text(git).strip())
+    target = re.fullmatch(r"gitdir: (.+)", _text(git).rstrip("\r\n"))
     if target is None:
         return f"{git} is not understood"
     real = os.path.realpath(os.path.join(folder, target[1]))
-    common = _text(os.path.join(real, "commondir")).strip()
+    common = _text(os.path.join(real, "commondir")).rstrip("\r\n")
     return _Found(real, os.path.realpath(os.path.join(real, common)) if common else real)
 
 

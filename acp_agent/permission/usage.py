@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from acp_agent.permission.data import Table
 
 
+def is_number(text: str) -> bool:
+    """Whether a shell takes it for digits: other scripts' are letters to it."""
+    return text.isascii() and text.isdecimal()
+
+
 class Allowed:
     """The options a program may be given, noted as `-a`, `-n:` with a value, `--x?` perhaps with one."""
 
@@ -51,7 +56,7 @@ def scan(
             reader.operands.append(index)
             if first_only:
                 break
-        elif numbers and word[1:].isdecimal():
+        elif numbers and is_number(word[1:]):
             reader.given.append((word, ""))
         else:
             index = reader.long(index) if word.startswith("--") else reader.short(index)
@@ -120,6 +125,7 @@ class Spec:
             raise ValueError(f"{where}: operands cannot be {self.operands}")
         self.anything = flag(table, "anything")
         self.numbers = flag(table, "numbers")
+        self.counts_operands = "most_operands" in table
         self.most_operands = number(table, "most_operands", 0 if self.operands == "none" else 1_000_000)
         self.first_operand = words(table, "first_operand")
         self.bare = flag(table, "bare")

@@ -57,6 +57,8 @@ class BashTool:
             raise ToolError("command is empty. Send a shell command.")
         from acp_agent.workspace.processes import CommandSpec
 
+        if "\0" in command:
+            raise ToolError("command holds a NUL character, which no shell command can. Send it without.")
         timeout_s = min(given.number("timeout", self._timeout_s), self._max_timeout_s)
         return BashCall(CommandSpec(command, self._cwd, timeout_s), command, self._analyse)
 

@@ -56,7 +56,7 @@ def builtin(
 ) -> tuple[Tool, ...]:
     """The tools every session has. `programs` are looked up on the path unless given."""
     limits = limits or Limits()
-    programs = programs or on_path()
+    programs = programs or on_path(workspace.roots.cwd)
     return (
         ReadTool(workspace),
         WriteTool(workspace),

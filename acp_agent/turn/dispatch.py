@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from acp_agent.tools.base import Call, Tool
     from acp_agent.tools.registry import Toolset
     from acp_agent.turn.feed import Feed
+
+log = logging.getLogger(__name__)
 
 CHANGED_UNDERNEATH = (
     "Not done: what the call would touch is no longer what was approved. Look at it again and retry."
@@ -81,13 +84,18 @@ class _Dispatch:
             self._feed.emit(ToolCallUpdated(requested.id, raw_input=arguments))
             call = tool.bind(arguments)
             self._feed.emit(ToolCallUpdated(requested.id, title=call.title, locations=call.locations))
-        except ToolError as error:
-            self._fail(requested, str(error))
+            return _Bound(requested, tool, call)
+        except Exception as error:  # see _fail
+            self._fail(requested, error)
             return None
-        return _Bound(requested, tool, call)
 
     def may_run_beside_others(self, bound: _Bound) -> bool:
-        return bound.tool.reads_only and self._gate.check(bound.call.claims()).verdict == "allow"
+        if not bound.tool.reads_only:
+            return False
+        try:
+            return self._gate.check(bound.call.claims()).verdict == "allow"
+        except Exception:  # `run` meets it again, and answers the call with it
+            return False
 
     async def run_together(self, calls: Sequence[_Bound]) -> None:
         if len(calls) == 1:
@@ -104,15 +112,13 @@ class _Dispatch:
             pending = PendingCall(requested.id, call.title, tool.kind)
             approval = await self._gate.authorize(pending, call.claims(), partial(self._show_preview, bound))
             if isinstance(approval, Refusal):
-                self._fail(requested, approval.reason)
-                return
+                raise ToolError(approval.reason)
             if not approval.covers(requested.id, call.claims()):
-                self._fail(requested, CHANGED_UNDERNEATH)
-                return
+                raise ToolError(CHANGED_UNDERNEATH)
             self._feed.emit(ToolCallUpdated(requested.id, status="in_progress"))
             result = await call.run(_Progress(self._feed, requested.id))
-        except (AgentError, OSError) as error:
-            self._fail(requested, str(error))
+        except Exception as error:  # see _fail
+            self._fail(requested, error)
             return
         requested.finished = True
         self._feed.emit(
@@ -135,7 +141,12 @@ class _Dispatch:
         if shown:
             self._feed.emit(ToolCallUpdated(bound.requested.id, content=shown))
 
-    def _fail(self, requested: Requested, why: str) -> None:
+    def _fail(self, requested: Requested, error: Exception) -> None:
+        """Answers the call with what is wrong. A tool with a bug must not take the turn down either."""
+        why = str(error)
+        if not isinstance(error, AgentError | OSError):
+            log.error("%s failed", requested.name, exc_info=error)
+            why = f"{requested.name} failed with an internal error ({type(error).__name__}). Try another way."
         requested.finished = True
         self._feed.emit(ToolCallFinished(requested.id, failed=True, output=why))
 

@@ -82,8 +82,10 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _replace(path: Path, data: bytes, old: os.stat_result | None) -> None:
-    temporary = path.with_name(f".{path.name[:100]}.{os.urandom(4).hex()}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    temporary = path.with_name(f".acp-agent-{os.urandom(8).hex()}.tmp")
+    # What others may not read of the old file they may not read of the new one while it is written.
+    mode = 0o600 if old else 0o666
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(fd, "wb") as file:
             file.write(data)

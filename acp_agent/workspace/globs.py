@@ -16,7 +16,9 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
     `*` and `?` stay within a name, `**` crosses folders, `[…]` and `{a,b}` choose. A pattern
     without `/` matches names in any folder. Raises ToolError for one that cannot be read.
     """
-    pattern = pattern.removeprefix("./").removeprefix("/")
+    pattern = pattern.removeprefix("./")
+    if pattern.startswith("/") or ".." in pattern.split("/"):
+        raise ToolError('A glob is relative to a folder, without "..". Give the folder as path.')
     if not pattern or len(pattern) > CHARACTERS:
         raise ToolError('Expected a glob such as "**/*.py".')
     anywhere = "" if "/" in pattern else "(?:.*/)?"
@@ -50,7 +52,7 @@ def _next(pattern: str, at: int, depth: int) -> tuple[str, int]:
         return ".*", at + 2
     char = pattern[at]
     if char == "*":
-        return "[^/]*", at + 1
+        return _star(pattern, at)
     if char == "?":
         return "[^/]", at + 1
     if char == "\\" and at + 1 < len(pattern):
@@ -63,6 +65,18 @@ def _next(pattern: str, at: int, depth: int) -> tuple[str, int]:
         choices = "|".join(_translate(choice, depth + 1) for choice in _choices(pattern[at + 1 : end]))
         return f"(?:{choices})", end + 1
     return re.escape(char), at + 1
+
+
+def _star(pattern: str, at: int) -> tuple[str, int]:
+    """`*` and the literal text behind it. Atomic where more stars follow in the same name: the
+    first place that fits will do, and trying all others could take for ever.
+    """
+    end = at + 1
+    while end < len(pattern) and pattern[end] not in "*?[]{},\\/":
+        end += 1
+    if end > at + 1 and pattern[end : end + 1] == "*":
+        return f"(?>[^/]*?{re.escape(pattern[at + 1 : end])})", end
+    return "[^/]*", at + 1
 
 
 def _set(inner: str) -> str:

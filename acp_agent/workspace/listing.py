@@ -26,7 +26,7 @@ SEARCH_LIMIT_S = 20.0
 SKIPPED = (".git", "node_modules", "target", "__pycache__", ".venv")
 """Folders that are left out where no git says what to ignore."""
 # A repository's own settings must not be able to run a program here.
-GIT = ("git", "-c", "core.fsmonitor=false", "ls-files", "-z")
+LS_FILES = ("-c", "core.fsmonitor=false", "ls-files", "-z")
 
 
 class Listing(NamedTuple):
@@ -41,7 +41,7 @@ async def files(folder: Path, programs: Programs, *, hidden: bool) -> Listing:
         command = [programs.rg, "--files", "--null", *rg_options(folder, hidden=hidden), "--", "./"]
         return await _names(command, folder)
     if programs.git and in_checkout(folder):
-        listing = await _git_files(folder)
+        listing = await _git_files(programs.git, folder)
         if listing:
             names = [name for name in listing.names if hidden or not _is_hidden(name)]
             return await anyio.to_thread.run_sync(_regular, folder, Listing(names, listing.complete))
@@ -62,10 +62,10 @@ def in_checkout(folder: Path) -> bool:
     return any(os.path.lexists(place / ".git") for place in (folder, *folder.parents))
 
 
-async def _git_files(folder: Path) -> Listing | None:
+async def _git_files(git: str, folder: Path) -> Listing | None:
     """What is not ignored; None when git does not answer for this folder."""
-    listing = await _names([*GIT, "--cached", "--others", "--exclude-standard"], folder)
-    ignored = await _names([*GIT, "--cached", "--ignored", "--exclude-standard"], folder)
+    listing = await _names([git, *LS_FILES, "--cached", "--others", "--exclude-standard"], folder)
+    ignored = await _names([git, *LS_FILES, "--cached", "--ignored", "--exclude-standard"], folder)
     if not listing.names:
         return None  # a folder that is ignored itself, or no repository after all
     return Listing(list({*listing.names} - {*ignored.names}), listing.complete and ignored.complete)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from acp_agent.permission.script import Connector
 
 MAX_BYTES = 256 * 1024
+MOST_OPERATORS = 200
+"""The tree of a longer list is too deep to walk."""
 _UNDERSTOOD = frozenset(
     [
         "program",
@@ -108,6 +110,8 @@ def parse(text: str) -> Script:
         if strange:
             raise Unclear(strange)
         found = tokens(text)
+        if sum(token.word is None for token in found) > MOST_OPERATORS:
+            raise Unclear("more commands than are looked at")
         steps = tuple(_steps(found))
         _agree(root, found)
     except Unclear as unclear:

@@ -21,6 +21,9 @@ _ENDS_A_WORD = frozenset(" \t\n;&|<>()")
 REDIRECTS = frozenset((">", ">>", ">|", "&>", "&>>", "<>", ">&", "<", "<&"))
 _EXPANSION = re.compile(r"\$(?:\{?([A-Za-z_]\w*)|.)?", re.DOTALL)
 _HARMLESS_BRACES = re.compile(r"\{\w*\}")
+_INNER_TILDE = re.compile(r"[=:]~")
+_TILDE = re.compile(r"~[^'\"\\/]*(?:/|$)")
+"""A ~ that the shell replaces: nothing is quoted up to the first slash."""
 _SET = re.compile(r"[A-Za-z_]\w*(\[)?[^=\[]*?\+?=|[A-Za-z_]\w*\[")
 
 
@@ -156,16 +159,16 @@ class _Lexer:
         raw = self._text[start : self._at]
         follows = self._text[self._at : self._at + 1]
         if follows in ("<", ">") and follows:
-            if raw.isdecimal():
+            if raw.isascii() and raw.isdecimal():
                 return self._numbered(raw)
             if _HARMLESS_BRACES.fullmatch(raw):
                 raise Unclear("a redirect to a variable")
         if raw in ("{", "}"):
             raise Unclear("a group")
-        if re.search(r"[=:]~", raw) and not builder.quoted:
+        if _INNER_TILDE.search(raw) and (not builder.quoted or _SET.match(raw)):
             raise Unclear("~ in the middle of a word")
-        if _SET.match(raw) and re.search(r"[=:]~", raw):
-            raise Unclear("~ in the middle of a word")
+        if builder.tilde and not _TILDE.match(raw):
+            raise Unclear("~ beside a quote")
         return Token(raw, builder.word(), builder.quoted)
 
     def _numbered(self, digits: str) -> Token:

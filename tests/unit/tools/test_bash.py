@@ -114,3 +114,8 @@ def test_an_empty_command(bash: Bench) -> None:
 def test_titles_have_no_colon_and_one_line(bash: Bench) -> None:
     assert ":" not in bash.bind("bash", command="curl http://localhost:80").title
     assert bash.bind("bash", command="cat <<E\nx\nE").title == "Run `cat <<E…`"
+
+
+def test_a_command_with_a_nul_is_refused(bash: Bench) -> None:
+    with pytest.raises(ToolError, match="NUL"):
+        bash.bind("bash", command='echo x > "a\0b"')

@@ -73,3 +73,16 @@ async def test_hidden_files_are_found_when_asked_for(bench: Bench) -> None:
     bench.write(".github/ci.yml", "")
     assert await bench.output("glob", pattern="*.yml") == "No files match."
     assert await bench.output("glob", pattern="*.yml", include_hidden=True) == ".github/ci.yml"
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*", "../*", "src/../*"])
+def test_a_glob_that_cannot_match_is_refused(bench: Bench, pattern: str) -> None:
+    with pytest.raises(ToolError, match="Give the folder as path"):
+        bench.bind("glob", pattern=pattern)
+
+
+@pytest.mark.timeout(10)
+async def test_many_stars_do_not_take_for_ever(bench: Bench) -> None:
+    bench.write("a" * 200, "")
+    bench.write("ab" * 20, "")
+    assert await bench.output("glob", pattern="*a*a*a*a*a*a*a*a*b") == "ab" * 20
