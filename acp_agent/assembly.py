@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import anyio
 import anyio.to_thread
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from acp_agent.acp.initialize import Client
     from acp_agent.acp.ports import NewSession
     from acp_agent.config.schema import Settings
-    from acp_agent.events import Listener, StopReason
+    from acp_agent.events import Event, Listener, StopReason
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Asker
     from acp_agent.rpc.framing import LineBuffer
@@ -137,7 +137,7 @@ class Agent:
             await anyio.to_thread.run_sync(_load, *self._to_warm, abandon_on_cancel=True)
 
     def _settings(self, cwd: Path) -> Settings:
-        if not cwd.is_dir():
+        if not os.path.isdir(cwd):  # of a path that cannot be one it says False
             raise InvalidParams(f"The working directory {str(cwd)!r} is not there.", data={"param": "cwd"})
         return require(load(cwd, self._env, self._overrides))
 
@@ -220,18 +220,41 @@ async def _serve_stdio(
             tasks.cancel_scope.cancel()
 
 
-def run_headless(prompt: str, cwd: Path, listener: Listener, overrides: Overrides) -> StopReason:
-    """Runs one prompt with nobody to ask. Raises AgentError when the turn failed."""
-    return anyio.run(_run_headless, prompt, cwd, listener, overrides)
+class Printer(Protocol):
+    """Prints a headless turn. A listener that raises OSError when nobody reads any more."""
+
+    def __call__(self, event: Event, /) -> None: ...
 
 
-async def _run_headless(prompt: str, cwd: Path, listener: Listener, overrides: Overrides) -> StopReason:
-    around = Surroundings(Unattended(), None, (listener,), no_wait)
+def run_headless(prompt: str, cwd: Path, printer: Printer, overrides: Overrides) -> StopReason:
+    """Runs one prompt with nobody to ask. SIGTERM cancels it.
+
+    Raises AgentError when the turn failed, and what `printer` raised, having cancelled the turn.
+    """
+    logs.configure(paths.state_dir(os.environ), os.environ)
+    return anyio.run(_run_headless, prompt, cwd, printer, overrides)
+
+
+async def _run_headless(prompt: str, cwd: Path, printer: Printer, overrides: Overrides) -> StopReason:
+    broken: list[OSError] = []
+
+    def listen(event: Event) -> None:
+        try:
+            if not broken:
+                printer(event)
+        except OSError as error:
+            broken.append(error)
+            session.cancel()
+
+    around = Surroundings(Unattended(), None, (listen,), no_wait)
     session = await Agent(os.environ, overrides).open_session(cwd, lambda _: around)
     running = session.submit((Text(prompt),))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, session.cancel)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(session.run)
         with contextlib.suppress(AgentError):  # it is raised below, outside of the group
             await running.outcome()
         await session.close()
+    if broken:
+        raise broken[0]
     return await running.outcome()

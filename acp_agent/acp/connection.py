@@ -58,6 +58,7 @@ class Connection:
         async with anyio.create_task_group() as self._tasks:
             await self._peer.serve(first)
             await self.ended()  # also what was opened at the very end
+            self._tasks.cancel_scope.cancel()
 
     def request(self, request: Request) -> Work:
         if request.method == "session/prompt":

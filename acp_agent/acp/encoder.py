@@ -20,6 +20,8 @@ CONTENT_CHARACTERS = 128 * 1024
 """More than this under a tool call is cut; the model's view is not affected."""
 DIFF_BYTES = 900 * 1024
 """A difference whose JSON is longer than this is only mentioned; it must be shown whole or not at all."""
+RECORD_CHARACTERS = 64 * 1024
+"""A longer `rawInput` or `rawOutput` is only begun."""
 RAW_CHARACTERS = 8 * 1024
 """More than this of one text in `rawInput` or `rawOutput` is cut."""
 
@@ -151,10 +153,12 @@ def _shown(shown: e.Shown) -> Json:
 
 def _bounded(record: dict[str, object]) -> Json:
     """`record` with its long texts cut; what is shown in full is in the content."""
-    return {
+    bounded: Json = {
         key: _clipped(value, RAW_CHARACTERS) if isinstance(value, str) else value
         for key, value in record.items()
     }
+    text = encode(bounded).decode()
+    return bounded if len(text) <= RECORD_CHARACTERS else {"cut": _clipped(text, RAW_CHARACTERS)}
 
 
 def _clipped(text: str, limit: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,12 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             _end_line(listener)
         print(f"acp-agent: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"acp-agent: the answer cannot be written: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     if not args.json:
         _end_line(listener)

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from acp_agent.acp.handshake import Handshake
 from acp_agent.rpc.framing import LineBuffer
-from acp_agent.transport.descriptors import claim, write_all
+from acp_agent.transport.descriptors import claim, read_some, write_all
 
 if TYPE_CHECKING:
     import argparse
 
     from acp_agent.transport.descriptors import Descriptors
-
-READ_SIZE = 1 << 16
 
 
 def serve(args: argparse.Namespace | None) -> int:
@@ -45,7 +43,7 @@ def _shake_hands(descriptors: Descriptors, buffer: LineBuffer, handshake: Handsh
     """Answers until `initialize` is done or the client is gone; returns the lines that came after it."""
     lines: list[bytes] = []
     while handshake.client is None:
-        data = os.read(descriptors.read, READ_SIZE)
+        data = read_some(descriptors.read)
         lines += buffer.feed(data) if data else buffer.finish()
         while lines and handshake.client is None:
             if answer := handshake.take(lines.pop(0)):

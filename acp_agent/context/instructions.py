@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NAMES = ("AGENTS.md", "CLAUDE.md")
 MAX_BYTES = 32 * 1024
@@ -26,9 +28,11 @@ class Instructions(NamedTuple):
         if self.user_dir is None:
             return []
         found: dict[str, Path] = {}
-        for folder in (self.user_dir, *self._project_folders()):
+        project = list(self._project_folders())
+        for folder in (self.user_dir, *project):
             for path in (folder / name for name in NAMES):
-                if text := _read(path):
+                within = None if folder == self.user_dir else project[0]
+                if text := _read(path, within):
                     found.setdefault(text, path)
         return [f"\nInstructions from {path}:\n{text}\n" for text, path in found.items()]
 
@@ -44,9 +48,18 @@ class Instructions(NamedTuple):
         yield from reversed(folders[: folders.index(root) + 1])
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, within: Path | None) -> str:
+    """The text of a regular file; a project's must not be a link out of it, to what is not the project's.
+
+    Never waits, whatever the path names.
+    """
     try:
-        with path.open("rb") as file:
+        if within and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
+            return ""
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return ""
             data = file.read(MAX_BYTES + 1)
     except OSError:
         return ""

@@ -162,17 +162,25 @@ def _key(alias: str, entry: ProviderEntry, provider: ProviderType, env: Mapping[
     from acp_agent.config.variables import expand
 
     if entry.api_key:
-        return Key(expand(entry.api_key, env), f"providers.{alias}.api_key")
+        return _usable(expand(entry.api_key, env), f"providers.{alias}.api_key")
     variables = (entry.api_key_env,) if entry.api_key_env else provider.key_env
     for variable in variables:
         if value := env.get(variable):
-            return Key(value, f"${variable}")
+            return _usable(value, f"${variable}")
     if entry.api_key_env or (provider.needs_key and not entry.base_url):
         raise AuthRequired(
             f"There is no key for {alias!r}. Set {' or '.join(variables)} in the environment that the editor "
             f"starts acp-agent with, or providers.{alias}.api_key in the settings."
         )
     return Key(None, "none")
+
+
+def _usable(value: str, source: str) -> Key:
+    """A pasted key often brings a line break along; nothing else that HTTP refuses may be in it."""
+    key = value.strip()
+    if not key.isascii() or not key.isprintable():
+        raise AuthRequired(f"The key from {source} holds characters that no key has. Set it again.")
+    return Key(key, source)
 
 
 def _headers(entry: ProviderEntry, env: Mapping[str, str]) -> Mapping[str, str]:

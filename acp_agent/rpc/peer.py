@@ -17,6 +17,7 @@ import anyio
 from acp_agent.errors import (
     AgentError,
     ConnectionClosed,
+    InvalidRequest,
     PeerError,
     PeerTimeout,
     RequestCancelled,
@@ -200,6 +201,9 @@ class Peer:
                 self._channel.send(failure(request_id, error))
 
     def _begin(self, request: Request, tasks: TaskGroup) -> None:
+        if request.id is not None and request.id in self._incoming:
+            self._channel.send(failure(request.id, InvalidRequest("Invalid request: the id is in use")))
+            return
         scope = anyio.CancelScope()
         incoming = _Incoming(request, scope)
         self._incoming[request.id] = incoming

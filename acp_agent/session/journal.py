@@ -80,12 +80,15 @@ class Journal:
         self._in_trouble = False
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            first = {"type": "session", "format": FORMAT, **header._asdict()}
+            self._unwritten = _encode(first).encode(errors="replace") + b"\n"
+            while self._unwritten:
+                self._unwritten = self._unwritten[os.write(self._fd, self._unwritten) :]
         except OSError as error:
             raise JournalError(
                 f"The session's journal cannot be written: {error.strerror}: {path}. "
                 "Make room or set ACP_AGENT_DATA_DIR to a folder that can be written."
             ) from error
-        self._append({"type": "session", "format": FORMAT, **header._asdict()})
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, _KEPT):

@@ -168,16 +168,18 @@ class Session:
         feed = self._parts.feed
         turn_id = self._new_id("turn")
         outcome: StopReason | Exception = "cancelled"
+        scope = anyio.CancelScope()
+        self._running = (prompt, scope)
         feed.emit(TurnStarted(turn_id))
         feed.emit(UserMessage(self._new_id("m"), prompt.content))
         try:
-            with anyio.CancelScope() as scope:
-                self._running = (prompt, scope)
+            with scope:
                 outcome = await run_turn(self._turn())
         except Exception as error:  # the prompt's answer carries it; the session goes on
             if not isinstance(error, AgentError):
                 log.exception("the turn failed")
-            outcome = error
+            if not scope.cancel_called:
+                outcome = error
         finally:
             self._running = None
             if isinstance(outcome, Exception):

@@ -7,7 +7,10 @@ no child process can read or write the protocol.
 from __future__ import annotations
 
 import os
+import select
 from typing import NamedTuple
+
+READ_SIZE = 1 << 16
 
 
 class Descriptors(NamedTuple):
@@ -33,4 +36,16 @@ def write_all(fd: int, data: bytes) -> None:
     """Writes all of `data`, waiting for the reader; raises OSError when it is gone."""
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:  # somebody who shares the pipe has made it so
+            select.select([], [fd], [])
+
+
+def read_some(fd: int) -> bytes:
+    """What there is to read, waiting for it; empty at the end. Raises OSError."""
+    while True:
+        try:
+            return os.read(fd, READ_SIZE)
+        except BlockingIOError:  # somebody who shares the pipe has made it so
+            select.select([fd], [], [])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from acp_agent.transport.descriptors import write_all
+from acp_agent.transport.descriptors import read_some, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from acp_agent.rpc.framing import LineBuffer
     from acp_agent.transport.descriptors import Descriptors
 
-READ_SIZE = 1 << 16
 HIGH_WATER_BYTES = 1 << 20
 LOW_WATER_BYTES = 1 << 18
 STALL_LIMIT_S = 60.0
@@ -95,7 +93,7 @@ class StdioChannel:
     def _read(self) -> None:
         while True:
             try:
-                data = os.read(self._fds.read, READ_SIZE)
+                data = read_some(self._fds.read)
             except OSError:
                 data = b""
             lines = self._buffer.feed(data) if data else self._buffer.finish()

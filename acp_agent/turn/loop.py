@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 CHARACTERS_PER_TOKEN = 4
 """The usual estimate, for providers that do not say."""
+NAME_CHARACTERS = 100
+"""No tool has a longer name; a model may write one."""
 EMPTY_ANSWER = "(The model gave an empty answer.)"
 INTERRUPTED = "Cancelled before it finished."
 STOP_REASONS: dict[str, StopReason] = {
@@ -132,6 +134,7 @@ async def _ask(turn: Turn, answer: _Answer) -> None:
 
 def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
     """Shows the call at once; its arguments may take a while."""
+    name = name[:NAME_CHARACTERS]
     call = answer.calls[slot] = Requested(turn.new_id("call"), name)
     tool = turn.toolset.find(name)
     title = name.capitalize() if tool else f"Unknown tool {name}"
@@ -162,6 +165,6 @@ def _failed(turn: Turn, answer: _Answer, end: Failed) -> StopReason:
 
 def _stop_reason(turn: Turn, answer: _Answer, end: Finished | None) -> StopReason:
     reason = end.reason if end else "end"
-    if not answer.characters and reason == "end":
+    if not answer.characters and reason in ("end", "tools"):
         turn.feed.emit(TextDelta(answer.message_id, EMPTY_ANSWER))
     return STOP_REASONS[reason]

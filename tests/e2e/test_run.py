@@ -136,3 +136,27 @@ def test_a_reader_that_has_seen_enough_is_no_error(workbench: Workbench) -> None
 
 def events(lines: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in lines.splitlines()]
+
+
+def test_a_turn_ends_when_nobody_reads_its_answer(workbench: Workbench) -> None:
+    endless = {"rules": [], "otherwise": [{"text": ["word "] * 2000, "pause_s": 0.01}, {"wait": True}]}
+    workbench.configure(endless)
+    shell = 'set -o pipefail; "$@" | head -1'
+    done = subprocess.run(
+        ["bash", "-c", shell, "bash", *agent_command(), "run", "--json", "go"],
+        env=workbench.environment(), cwd=workbench.project, capture_output=True, encoding="utf-8",
+        timeout=WAIT_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads(done.stdout)["type"] == "TurnStarted"
+
+
+def test_a_full_disk_is_said_once(workbench: Workbench) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*agent_command(), "run", "say hi"],
+            env=workbench.environment(), cwd=workbench.project, stdout=full, stderr=subprocess.PIPE,
+            encoding="utf-8", timeout=WAIT_S, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "acp-agent: the answer cannot be written: No space left on device\n"

@@ -26,7 +26,9 @@ _CONTEXT_WORDS = (
 
 def failure_of(name: str, route: Route, response: httpx.Response, body: str) -> Failed:
     """The failure that an HTTP answer other than 200 stands for."""
-    status, said = response.status_code, _said(body)
+    status, said = response.status_code, said_by(body)
+    if route.key.value:
+        said = said.replace(route.key.value, "[the key]")
     kind = _kind(status, said)
     what = _ADVICE[kind].format(key=route.key.source)
     if kind == "rate_limit" and (wait := response.headers.get("retry-after")):
@@ -53,7 +55,7 @@ def _kind(status: int, said: str) -> FailureKind:
     return "server" if status >= 500 else "request"
 
 
-def _said(body: str) -> str:
+def said_by(body: str) -> str:
     """The service's own message, out of the usual places."""
     try:
         data: object = json.loads(body)
@@ -68,7 +70,8 @@ def _said(body: str) -> str:
 
 def network_failure(name: str, base_url: str, error: httpx.HTTPError) -> Failed:
     """The failure of a connection that could not be made or did not hold."""
-    where = urlsplit(base_url).netloc
+    parts = urlsplit(base_url)
+    where = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     said = str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         message = f"{name} cannot be reached at {where}: {said}. Is it running, and is the network up?"

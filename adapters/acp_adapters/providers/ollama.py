@@ -22,7 +22,7 @@ async def installed(base_url: str) -> Sequence[str]:
         with anyio.fail_after(LOOK_LIMIT_S):
             answer = await client_for(base_url).get(f"{base_url}/models")
             data: object = answer.json()
-    except (TimeoutError, httpx.HTTPError, ValueError):
+    except (TimeoutError, httpx.HTTPError, ValueError, OSError, ImportError):
         return ()
     found = cast("dict[str, object]", data).get("data") if isinstance(data, dict) else None
     entries = cast("list[dict[str, object]]", found) if isinstance(found, list) else []

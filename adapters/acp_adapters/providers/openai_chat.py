@@ -10,7 +10,7 @@ import anyio
 import httpx
 
 from acp_adapters.http import CONNECT_LIMIT_S, client_for
-from acp_adapters.providers.failures import failure_of, network_failure
+from acp_adapters.providers.failures import failure_of, network_failure, said_by
 from acp_adapters.providers.sse import EventStream, EventTooLarge
 from acp_agent.content import Image, Resource, ResourceLink, Text
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
@@ -61,8 +61,8 @@ class OpenAIChat:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         body = json.dumps(self._body(request), ensure_ascii=False, separators=(",", ":"))
         content = body.encode("utf-8", "replace")
-        client = client_for(self._url)
         try:
+            client = client_for(self._url)
             built = client.build_request(
                 "POST", self._url, content=content, headers=self._headers, timeout=self._timeout
             )
@@ -78,10 +78,20 @@ class OpenAIChat:
             yield Failed("timeout", f"{self.name} did not answer within {self._route.request_limit_s:g} s.")
         except httpx.HTTPError as error:
             yield network_failure(self.name, self._route.base_url, error)
+        except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
+            what = "Check base_url, the headers, and the environment's proxy and SSL_CERT_FILE"
+            yield Failed("request", f"{self.name} cannot be asked: {error}. {what}.")
 
     async def _events(self, response: httpx.Response) -> AsyncGenerator[StreamEvent]:
         if not response.is_success:
             yield failure_of(self.name, self._route, response, await self._error_body(response))
+            return
+        kind = response.headers.get("content-type", "text/event-stream")
+        if "json" in kind or "html" in kind:
+            said = said_by(await self._error_body(response))
+            yield Failed(
+                "protocol", f"{self.name} answered with {kind}, not a stream: {said}. Check base_url."
+            )
             return
         answer, sse = _Answer(), EventStream()
         chunks = response.aiter_bytes()
@@ -96,10 +106,10 @@ class OpenAIChat:
                 for data in sse.feed(chunk) if chunk else sse.finish():
                     for event in answer.take(data):
                         yield event
+                    if answer.failed:
+                        return
             except (EventTooLarge, ValueError, RecursionError) as error:
                 yield Failed("protocol", f"{self.name} sent something that cannot be read: {error}")
-                return
-            if answer.failed:
                 return
             if not chunk or answer.done:
                 yield answer.finish(self.name)
@@ -192,6 +202,8 @@ class _Answer:
         self._reason: str | None = None
         self._usage: Usage | None = None
         self._slots: dict[str, int] = {}
+        self._ids: dict[str, object] = {}
+        self._latest = ""
 
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         """The events that the data of one server-sent event stand for; raises ValueError."""
@@ -212,7 +224,7 @@ class _Answer:
                 if isinstance(thought := delta.get(key), str) and thought:
                     yield ThoughtPiece(thought)
                     break
-            if isinstance(text := delta.get("content"), str) and text:
+            if text := _joined(delta.get("content")):
                 yield TextPiece(text)
             for call in _list(delta.get("tool_calls")):
                 yield from self._call(_object(call))
@@ -220,14 +232,21 @@ class _Answer:
                 self._reason = reason
 
     def _call(self, call: Json) -> Iterator[StreamEvent]:
-        """Some services leave the index out and send whole calls; then the id tells calls apart."""
+        """Services leave the index out or repeat it, and then it is the id that tells calls apart."""
         function = _object(call.get("function"))
-        key = str(call.get("index", call.get("id")))
-        name = function.get("name")
+        index, call_id, name = call.get("index"), call.get("id"), function.get("name")
+        key = str(index) if index is not None else str(call_id or self._latest)
+        if call_id and self._ids.get(key, call_id) != call_id:
+            key = f"{key} {call_id}"
         if key not in self._slots and isinstance(name, str) and name:
             self._slots[key] = len(self._slots)
             yield CallStarted(self._slots[key], name)
+        if call_id:
+            self._ids[key] = call_id
+        self._latest = key
         arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            arguments = json.dumps(arguments)
         if key in self._slots and isinstance(arguments, str) and arguments:
             yield CallArguments(self._slots[key], arguments)
 
@@ -250,6 +269,13 @@ def _usage(usage: Json) -> Usage:
         _number(details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")),
         _number(reasoning.get("reasoning_tokens")),
     )
+
+
+def _joined(content: object) -> str:
+    """Text, which some services send in parts."""
+    if isinstance(content, str):
+        return content
+    return "".join(str(_object(part).get("text") or "") for part in _list(content))
 
 
 def _object(value: object) -> Json:

@@ -84,3 +84,17 @@ def test_the_prompt_stays_the_same_within_a_session(tmp_path: Path, checkout: Pa
     assert "before" in first
     write(checkout / "AGENTS.md", "after")
     assert context.system() == first
+
+
+def test_a_link_out_of_the_project_is_not_followed(tmp_path: Path, checkout: Path) -> None:
+    write(tmp_path / "secret", "TOKEN=1")
+    (checkout / "AGENTS.md").symlink_to(tmp_path / "secret")
+    (checkout / "CLAUDE.md").symlink_to("/proc/self/environ")
+    assert told(tmp_path, checkout) == []
+
+
+@pytest.mark.timeout(10)
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, checkout: Path) -> None:
+    os.mkfifo(checkout / "AGENTS.md")
+    (checkout / "CLAUDE.md").mkdir()
+    assert told(tmp_path, checkout) == []

@@ -99,3 +99,16 @@ def test_limits_reach_the_route(tmp_path: Path) -> None:
     (route,) = routed(tmp_path, settings)
     assert (route.window, route.silence_limit_s, route.request_limit_s) == (10, 7, 3)
     assert (route.max_tokens, route.temperature) == (5, 0.5)
+
+
+def test_a_key_loses_the_line_break_it_was_pasted_with(tmp_path: Path) -> None:
+    (route,) = routed(tmp_path, {"providers": {"local": {**LOCAL, "api_key": "${MINE}"}}}, MINE="secret\r\n")
+    assert route.key.value == "secret"
+
+
+def test_a_key_that_cannot_be_sent_is_refused_without_being_told(tmp_path: Path) -> None:
+    with pytest.raises(AuthRequired, match="MINE") as caught:
+        routed(
+            tmp_path, {"provider": "openai", "providers": {"openai": {"api_key_env": "MINE"}}}, MINE="s\x07ß"
+        )
+    assert "ß" not in str(caught.value)

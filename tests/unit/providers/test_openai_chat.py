@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from acp_adapters.http import close_clients
 from acp_adapters.providers.openai_chat import connect
 from acp_agent.content import Resource, ResourceLink, Text
 from acp_agent.models.messages import AssistantTurn, ModelRequest, ToolCall, ToolOutput, ToolSpec, UserTurn
@@ -25,7 +26,15 @@ from acp_agent.models.stream import (
 from tests.support.http_server import Answer, http_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
+
+
+@pytest.fixture(autouse=True)
+async def a_client_for_each_loop() -> AsyncGenerator[None]:
+    """A process has one loop and keeps its clients; here every test has a loop of its own."""
+    yield
+    await close_clients()
+
 
 HELLO = ModelRequest("Be brief.", [UserTurn((Text("Hello"),))], [])
 
@@ -242,3 +251,60 @@ async def test_the_connection_is_used_again() -> None:
         for _ in range(3):
             await ask(route(server.url))
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("index", [0, None])
+async def test_calls_with_one_index_are_told_apart_by_their_ids(index: int | None) -> None:
+    calls = [{"index": index, "id": name, "function": {"name": name, "arguments": "{}"}} for name in "ab"]
+    more = [{"function": {"arguments": " "}}]
+    events = await answer_to(
+        Answer([chunk({"tool_calls": calls}), chunk({"tool_calls": more}), chunk({}, "tool_calls"), DONE])
+    )
+    assert events == [
+        CallStarted(0, "a"),
+        CallArguments(0, "{}"),
+        CallStarted(1, "b"),
+        CallArguments(1, "{}"),
+        CallArguments(1, " "),
+        Finished("tools"),
+    ]
+
+
+async def test_text_in_parts_and_arguments_as_an_object() -> None:
+    call = {"index": 0, "id": "x", "function": {"name": "read", "arguments": {"path": "a"}}}
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    events = await answer_to(Answer([chunk({"content": parts, "tool_calls": [call]}, "tool_calls"), DONE]))
+    assert events[:3] == [TextPiece("ab"), CallStarted(0, "read"), CallArguments(0, '{"path": "a"}')]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "says"),
+    [
+        ("application/json", '{"error": {"message": "model m is not loaded"}}', "model m is not loaded"),
+        ("text/html", "<h1>Log in</h1>", "Log in"),
+    ],
+)
+async def test_an_answer_that_is_no_stream_is_told_as_it_is(kind: str, body: str, says: str) -> None:
+    (event,) = await answer_to(Answer([body.encode()], content_type=kind))
+    assert isinstance(event, Failed)
+    assert says in event.message
+    assert "base_url" in event.message
+
+
+async def test_a_service_that_repeats_the_key_does_not_get_it_further() -> None:
+    (event,) = await answer_to(Answer([b"secret-key is wrong"], "401 Unauthorized", "text/plain"))
+    assert "secret-key" not in repr(event)
+
+
+@pytest.mark.parametrize("url", ["http://user:pass@127.0.0.1:9", "http://a b/\x7f", "http://[::1"])
+async def test_an_odd_address_is_a_failure_and_no_password_is_told(url: str) -> None:
+    (event,) = await ask(route(url))
+    assert isinstance(event, Failed)
+    assert "pass@" not in repr(event)
+
+
+async def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    events = await answer_to(Answer([chunk({"content": "x"}, "stop"), DONE]))
+    assert events[0] == TextPiece("x")

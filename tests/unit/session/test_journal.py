@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -171,3 +173,17 @@ def test_a_session_that_is_not_there_is_an_error_with_its_id(tmp_path: Path, ses
     with pytest.raises(NotFound) as caught:
         Store(tmp_path).read(session_id)
     assert caught.value.data == {"sessionId": session_id}
+
+
+def test_a_disk_that_is_full_from_the_start_is_an_error(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; from pathlib import Path; from acp_agent.session.store import Store\n"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "Store(Path(sys.argv[1])).create('/project')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert "JournalError" in done.stderr
+    assert "Make room" in done.stderr
