@@ -40,6 +40,8 @@ class Malformed(NamedTuple):
 
     error: AgentError
     id: Id = None
+    bare_id: Id = None
+    """The id of a message that has nothing else: how some answer when there is nothing to say."""
 
 
 Message = Request | Notification | Response | Malformed
@@ -77,18 +79,16 @@ def _classify(data: dict[str, object]) -> Message:
             return Malformed(InvalidRequest("Invalid request: params must be an object"), cast(Id, given_id))
         typed = cast(Params, params)
         return Request(cast(Id, given_id), method, typed) if "id" in data else Notification(method, typed)
-    # An id alone is how some clients answer when there is nothing to say.
-    if "method" not in data and ("result" in data or "error" in data or _is_answer(given_id)):
+    if "method" not in data and ("result" in data or "error" in data):
         error = data.get("error")
         if error is not None and not isinstance(error, dict):
             error = {"code": 0, "message": str(error)}
         wanted = cast(Id, given_id) if _is_id(given_id) else None
         return Response(wanted, data.get("result"), cast("dict[str, object] | None", error))
-    return Malformed(InvalidRequest("Invalid request: neither request, notification nor response"))
-
-
-def _is_answer(request_id: object) -> bool:
-    return request_id is not None and _is_id(request_id)
+    bare_id = cast(Id, given_id) if "method" not in data and _is_id(given_id) else None
+    return Malformed(
+        InvalidRequest("Invalid request: neither request, notification nor response"), None, bare_id
+    )
 
 
 def _is_id(value: object) -> bool:

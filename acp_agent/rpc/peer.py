@@ -197,6 +197,8 @@ class Peer:
                 if waiting := self._outgoing.get(response_id):
                     waiting.answer = message
                     waiting.arrived.set()
+            case Malformed(bare_id=bare_id) if bare_id is not None and bare_id in self._outgoing:
+                self._accept(Response(bare_id, None, None), tasks)
             case Malformed(error, request_id):
                 self._channel.send(failure(request_id, error))
 

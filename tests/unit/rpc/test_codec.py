@@ -50,7 +50,7 @@ def test_no_bytes_make_it_raise(line: bytes) -> None:
         (b"null", -32600),
         (b'"text"', -32600),
         (b"{}", -32600),
-        (b'{"jsonrpc":"2.0","id":null}', -32600),
+        (b'{"jsonrpc":"2.0","id":1}', -32600),
         (b'{"jsonrpc":"2.0","id":{},"method":"x"}', -32600),
         (b'{"jsonrpc":"2.0","id":true,"method":"x"}', -32600),
         (b'{"jsonrpc":"2.0","id":1,"method":"x","params":3}', -32600),

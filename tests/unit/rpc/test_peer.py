@@ -196,3 +196,36 @@ async def test_answers_to_nothing_are_ignored() -> None:
         channel.put(b'{"jsonrpc":"2.0","id":99,"result":{}}')
         channel.put(b'{"jsonrpc":"2.0","id":null,"error":{"code":-1,"message":"?"}}')
         assert await peer.request("echo", {}, 5) == {}
+
+
+async def test_an_id_alone_answers_what_is_awaited() -> None:
+    async with connected() as (peer, answers, channel):
+        results: list[object] = []
+
+        async def ask() -> None:
+            results.append(await peer.request("wait", {}, None))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await answers.begun.wait()
+            channel.put(b'{"jsonrpc":"2.0","id":1}')
+        assert results == [None]
+
+
+async def test_an_id_that_is_in_use_is_refused() -> None:
+    async with connected() as (peer, answers, channel):
+        caught: list[PeerError] = []
+
+        async def ask() -> None:
+            try:
+                await peer.request("wait", {}, None)
+            except PeerError as error:
+                caught.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await answers.begun.wait()
+            assert channel.other is not None
+            channel.other.put(b'{"jsonrpc":"2.0","id":1,"method":"echo"}')
+        assert [error.peer_code for error in caught] == [-32600]
+        assert answers.heard == ["request wait"]
