@@ -94,8 +94,9 @@ class Child:
         self._left = anyio.Event()
         self._silent = False
         self._reading = anyio.CancelScope()
-        for work in (self._wait, self._listen):
-            threading.Thread(target=work, name="acp-child", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="acp-child-errors", daemon=True)
+        self._listener.start()
+        threading.Thread(target=self._wait, name="acp-child", daemon=True).start()
 
     @property
     def complaints(self) -> list[str]:
@@ -140,6 +141,7 @@ class Child:
 
     def _wait(self) -> None:
         self._process.wait()
+        self._listener.join(LAST_OUTPUT_S)  # its last words may say why
         self._tell(self._left.set)
         self._tell(lambda: self._loop.call_later(LAST_OUTPUT_S, self._fall_silent))
 
