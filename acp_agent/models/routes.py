@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.errors import AuthRequired
 
@@ -73,11 +73,13 @@ def _data(name: str) -> dict[str, object]:
 @cache
 def provider_types() -> Mapping[str, ProviderType]:
     """The kinds of service that are known, by name."""
-    table = cast("dict[str, dict[str, object]]", _data("providers.json")["types"])
-    return {
-        name: ProviderType(**{**entry, "key_env": tuple(cast("list[str]", entry.get("key_env", [])))})  # pyright: ignore[reportArgumentType]
-        for name, entry in table.items()
-    }
+    table = cast("dict[str, dict[str, Any]]", _data("providers.json")["types"])
+    return {name: _provider_type(entry) for name, entry in table.items()}
+
+
+def _provider_type(entry: dict[str, Any]) -> ProviderType:
+    fields: dict[str, Any] = {**entry, "key_env": tuple(entry.get("key_env", ()))}
+    return ProviderType(**fields)
 
 
 @cache

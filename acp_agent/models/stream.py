@@ -13,6 +13,9 @@ FailureKind = Literal[
     "auth", "rate_limit", "context_length", "network", "timeout", "server", "request", "protocol"
 ]
 
+Reason = Literal["end", "tools", "length", "refusal"]
+"""Why an answer is complete."""
+
 
 class TextPiece(NamedTuple):
     text: str
@@ -48,7 +51,7 @@ class Usage(NamedTuple):
 class Finished(NamedTuple):
     """The answer is complete; nothing follows."""
 
-    reason: Literal["end", "tools", "length", "refusal"]
+    reason: Reason
     usage: Usage | None = None
 
 

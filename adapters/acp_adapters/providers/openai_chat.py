@@ -30,14 +30,19 @@ if TYPE_CHECKING:
     from acp_agent.content import Part
     from acp_agent.models.messages import Message, ModelRequest, ToolSpec
     from acp_agent.models.routes import Route
-    from acp_agent.models.stream import Model, StreamEvent
+    from acp_agent.models.stream import Model, Reason, StreamEvent
 
 Json = dict[str, object]
 
 ERROR_BODY_BYTES = 64 * 1024
 END_LIMIT_S = 0.1
 """How long the end of the connection's answer may take after the end of the model's."""
-_REASONS = {"stop": "end", "tool_calls": "tools", "function_call": "tools", "length": "length"}
+_REASONS: dict[str, Reason] = {
+    "tool_calls": "tools",
+    "function_call": "tools",
+    "length": "length",
+    "content_filter": "refusal",
+}
 
 
 def connect(route: Route) -> Model:
@@ -254,10 +259,8 @@ class _Answer:
         """The end, once the stream has ended."""
         if self._reason is None and not self.done:
             return Failed("network", f"{name} broke off in the middle of its answer. Send the prompt again.")
-        if self._reason == "content_filter":
-            return Finished("refusal", self._usage)
-        reason = _REASONS.get(self._reason or "stop", "end")
-        return Finished("tools" if self._slots and reason == "end" else reason, self._usage)  # pyright: ignore[reportArgumentType]
+        usual: Reason = "tools" if self._slots else "end"
+        return Finished(_REASONS.get(self._reason or "", usual), self._usage)
 
 
 def _usage(usage: Json) -> Usage:
