@@ -74,6 +74,8 @@ class Command(NamedTuple):
 
 class TurnStarted(NamedTuple):
     turn_id: str
+    local: bool = False
+    """Answered by a command of ours: shown and kept, but not told to the model."""
 
 
 class TurnEnded(NamedTuple):
@@ -164,6 +166,19 @@ class CommandsChanged(NamedTuple):
     commands: tuple[Command, ...]
 
 
+class TitleChanged(NamedTuple):
+    """The session's title; one that a person gave is not replaced by one made up."""
+
+    title: str
+    by_person: bool = False
+
+
+class Archived(NamedTuple):
+    """The session was put away, or taken out again."""
+
+    archived: bool
+
+
 class NoticeRaised(NamedTuple):
     """Something a person should know that is no part of the conversation; never replayed."""
 
@@ -187,6 +202,8 @@ Event = (
     | ModeChanged
     | OptionsChanged
     | CommandsChanged
+    | TitleChanged
+    | Archived
     | NoticeRaised
 )
 

@@ -1,4 +1,4 @@
-"""One client's connection: which methods there are, and the sessions it has opened.
+"""One client's connection: which methods there are, and the sessions it has open.
 
 Each group of methods is a file of its own that contributes to one table; a method is a
 function from parameters to the rest of the work (see rpc.peer.Work).
@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from acp_agent.acp import authentication, options, prompts, sessions
+from acp_agent.acp import authentication, options, prompts, providers, saved, sessions
 from acp_agent.acp.editor import Editor
 from acp_agent.acp.initialize import answer
 from acp_agent.acp.params import Params
@@ -21,9 +21,8 @@ from acp_agent.errors import MethodNotFound, NotFound
 from acp_agent.rpc.peer import CancelMethod, Peer, Work
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
-
     from acp_agent.acp.initialize import Client
+    from acp_agent.acp.params import Json
     from acp_agent.acp.ports import Agent, Prompt, Session
     from acp_agent.rpc.codec import Notification, Request
     from acp_agent.rpc.peer import Channel
@@ -32,36 +31,53 @@ log = logging.getLogger(__name__)
 
 CANCEL = CancelMethod("$/cancel_request", "requestId")
 
+PROMPT = "session/prompt"
+
 Method = Callable[[Params], Work]
+
+
+class Joined(NamedTuple):
+    """A session as this client has it open."""
+
+    session: Session
+    editor: Editor
 
 
 class Connection:
     """rpc.peer.Router for one client that has been through the handshake."""
 
-    def __init__(self, agent: Agent, client: Client, channel: Channel) -> None:
+    def __init__(self, agent: Agent, client: Client, channel: Channel, *, keep: bool = False) -> None:
+        """With `keep`, what it leaves running goes on for a while when the connection is lost."""
         self.agent = agent
         self.client = client
-        self.sessions: dict[str, Session] = {}
+        self.joined: dict[str, Joined] = {}
         self.prompts: dict[object, Prompt] = {}
         """The prompts that have not been answered, by the id of their request."""
         self._peer = Peer(channel, self, CANCEL)
-        self._tasks: TaskGroup | None = None
+        self._keep = keep
+        self.knows_access = False
+        """Whether the client has asked for `auth/status`; others do not know its notification."""
         self._methods: dict[str, Method] = {
             "initialize": lambda _: partial(_ready, answer()),
             **authentication.methods(self),
+            **providers.methods(self),
             **sessions.methods(self),
+            **saved.methods(self),
             **options.methods(self),
         }
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """The requests that are answered, but for extensions."""
+        return frozenset({*self._methods, PROMPT})
+
     async def serve(self, first: list[bytes]) -> None:
         """Serves the client until it ends the stream; `first` are lines it has sent already."""
-        async with anyio.create_task_group() as self._tasks:
-            await self._peer.serve(first)
-            await self.ended()  # also what was opened at the very end
-            self._tasks.cancel_scope.cancel()
+        await self._peer.serve(first)
+        await self.ended()  # also what was opened at the very end
 
     def request(self, request: Request) -> Work:
-        if request.method == "session/prompt":
+        if request.method == PROMPT:
             return prompts.begin(self, request)
         method = self._methods.get(request.method)
         if method is None:
@@ -80,27 +96,48 @@ class Connection:
         return True
 
     async def ended(self) -> None:
-        async with anyio.create_task_group() as closing:
-            for session in self.sessions.values():
-                closing.start_soon(session.close)
+        async with anyio.create_task_group() as leaving:
+            while self.joined:
+                _, (session, editor) = self.joined.popitem()
+                leaving.start_soon(partial(self.agent.leave, session.id, editor, keep=self._keep))
 
-    def editor(self, session_id: str) -> Editor:
-        """The client as the session sees it."""
-        return Editor(self._peer, self.client, session_id)
+    def join(self, session: Session) -> None:
+        """The client knows the session from now on: it is told what happens and may use it."""
+        editor = Editor(self._peer, self.client, session.id)
+        before, self.joined[session.id] = self.joined.get(session.id), Joined(session, editor)
+        if before:
+            before.session.detach(before.editor)
+        session.attach(editor)
 
-    def adopt(self, session: Session) -> None:
-        """Runs a new session's prompts for as long as the connection lasts."""
-        assert self._tasks is not None, "sessions come only while serving"
-        self.sessions[session.id] = session
-        self._tasks.start_soon(session.run, name=f"session {session.id}")
+    def find(self, session_id: object) -> Joined | None:
+        """The session with that id, if this client has it open."""
+        joined = self.joined.get(session_id) if isinstance(session_id, str) else None
+        if joined and joined.session.closed:
+            del self.joined[joined.session.id]
+            return None
+        return joined
 
-    def session(self, params: Params) -> Session:
+    def session(self, params: Params) -> Joined:
         """The session that `params` name; raises NotFound."""
         session_id = params.text("sessionId")
-        found = self.sessions.get(session_id)
-        if found is None:
-            raise NotFound(f"There is no open session {session_id!r}.", data={"sessionId": session_id})
-        return found
+        if joined := self.find(session_id):
+            return joined
+        raise NotFound(
+            f"Session {session_id!r} is not open here; session/load or session/resume opens a saved one.",
+            data={"sessionId": session_id},
+        )
+
+    def show(self, session_id: str, update: Json) -> None:
+        """Sends an update of a session that the client has not joined yet."""
+        self._peer.notify("session/update", {"sessionId": session_id, "update": update})
+
+    def notify(self, method: str, params: Json) -> None:
+        """Tells the client something that is about no session."""
+        self._peer.notify(method, params)
+
+    async def drain(self) -> None:
+        """Waits while the client is too far behind."""
+        await self._peer.drain()
 
 
 async def _ready(value: object) -> object:

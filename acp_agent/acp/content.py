@@ -1,9 +1,14 @@
-"""A prompt's content blocks as parts of a message."""
+"""Content blocks of the protocol as parts of a message, and back."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from acp_agent.acp.params import Json, Params, as_object, as_text
-from acp_agent.content import Part, Resource, ResourceLink, Text
+from acp_agent.content import Image, Part, Resource, ResourceLink, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def parts_of(params: Params) -> tuple[Part, ...]:
@@ -40,3 +45,17 @@ def _resource(params: Params, resource: Json) -> Part:
     if uri and isinstance(resource.get("blob"), str):
         return ResourceLink(uri, uri, mime_type, "its content is binary and cannot be shown to the model")
     raise params.refuse("prompt", "has a resource without uri, or without text and blob")
+
+
+def blocks_of(content: tuple[Part, ...]) -> Iterator[Json]:
+    """What a person said, as a client is to show it."""
+    for part in content:
+        match part:
+            case Text(text):
+                yield {"type": "text", "text": text}
+            case ResourceLink(uri, name):
+                yield {"type": "resource_link", "uri": uri, "name": name}
+            case Resource(uri, text):
+                yield {"type": "resource", "resource": {"uri": uri, "text": text}}
+            case Image(data, mime_type):
+                yield {"type": "image", "data": data, "mimeType": mime_type}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acp_agent import events as e
+from acp_agent.acp.content import blocks_of
 from acp_agent.rpc.codec import encode
 
 if TYPE_CHECKING:
@@ -45,17 +46,13 @@ class Encoder:
                 yield {"sessionUpdate": "plan", "entries": [entry._asdict() for entry in entries]}
             case e.UsageChanged(used, size):
                 yield {"sessionUpdate": "usage_update", "used": used, "size": size}
-            case e.ModeChanged(mode_id):
-                yield {"sessionUpdate": "current_mode_update", "currentModeId": mode_id}
-            case e.OptionsChanged(options):
-                yield {"sessionUpdate": "config_option_update", "configOptions": config_options(options)}
-            case e.CommandsChanged(commands):
-                yield {"sessionUpdate": "available_commands_update", "availableCommands": _commands(commands)}
-            case e.NoticeRaised(severity, title, description):
-                update: Json = {"sessionUpdate": "notice", "severity": severity, "title": title}
-                yield update | ({"description": description} if description else {})
-            case e.TurnStarted() | e.TurnEnded() | e.UserMessage():
-                return  # the client knows: it asked, and gets the answer
+            case e.UserMessage(message_id, content):
+                for block in blocks_of(content):
+                    yield {"sessionUpdate": "user_message_chunk", "messageId": message_id, "content": block}
+            case e.TurnStarted() | e.TurnEnded() | e.Archived():
+                return  # who asked gets the answer
+            case _:
+                yield from _about_session(event)
 
     def tool_call(self, call_id: str) -> Json:
         """All that is known of a call, for a request that must stand on its own."""
@@ -101,6 +98,23 @@ def _call_fields(event: e.ToolCallUpdated | e.ToolCallProgress | e.ToolCallFinis
     if event.raw_input is not None:
         fields["rawInput"] = _bounded(event.raw_input)
     return fields
+
+
+def _about_session(event: e.Event) -> Iterator[Json]:
+    match event:
+        case e.ModeChanged(mode_id):
+            yield {"sessionUpdate": "current_mode_update", "currentModeId": mode_id}
+        case e.OptionsChanged(options):
+            yield {"sessionUpdate": "config_option_update", "configOptions": config_options(options)}
+        case e.CommandsChanged(commands):
+            yield {"sessionUpdate": "available_commands_update", "availableCommands": _commands(commands)}
+        case e.TitleChanged(title):
+            yield {"sessionUpdate": "session_info_update", "title": title}
+        case e.NoticeRaised(severity, title, description):
+            update: Json = {"sessionUpdate": "notice", "severity": severity, "title": title}
+            yield update | ({"description": description} if description else {})
+        case _:
+            pass
 
 
 def config_options(options: tuple[e.Option, ...]) -> list[Json]:

@@ -11,6 +11,11 @@ PROTOCOL_VERSION = 1
 AUTH_METHOD = "configured-model"
 """Agent-type, and always offered: a client that calls `authenticate` at once is answered."""
 
+SESSION_CAPABILITIES = (
+    *("list", "delete", "additionalDirectories", "resume", "close"),
+    *("fork", "archive", "status", "title"),  # not stable yet
+)
+
 
 class Client(NamedTuple):
     """What the client said of itself. What it left out, it cannot do."""
@@ -44,9 +49,12 @@ def answer() -> Json:
         "protocolVersion": PROTOCOL_VERSION,
         "agentInfo": {"name": "acp-agent", "title": "acp-agent", "version": __version__},
         "agentCapabilities": {
-            "loadSession": False,
+            "loadSession": True,
             "promptCapabilities": {"image": False, "audio": False, "embeddedContext": True},
             "mcpCapabilities": {"http": False, "sse": False},
+            "sessionCapabilities": {name: {} for name in SESSION_CAPABILITIES},
+            "auth": {"logout": {}, "status": {}},
+            "providers": {},
         },
         "authMethods": [
             {

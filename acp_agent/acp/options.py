@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def methods(connection: Connection) -> dict[str, Method]:
     def set_mode(params: Params) -> Work:
-        session, mode_id = connection.session(params), params.text("modeId")
+        session, mode_id = connection.session(params).session, params.text("modeId")
         mode = next(option for option in session.options if option.category == "mode")
         return partial(_choose, session, mode.id, mode_id, empty=True)
 
     def set_config_option(params: Params) -> Work:
-        session = connection.session(params)
+        session = connection.session(params).session
         return partial(_choose, session, params.text("configId"), params.text("value"), empty=False)
 
     return {"session/set_mode": set_mode, "session/set_config_option": set_config_option}

@@ -45,6 +45,13 @@ class Params:
             raise self.refuse(key, "must be a string")
         return value
 
+    def optional_text(self, key: str) -> str | None:
+        """A string, if there is one."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.refuse(key, "must be a string")
+        return value
+
     def array(self, key: str) -> list[object]:
         """A required array."""
         value = self.values.get(key)
@@ -58,6 +65,16 @@ class Params:
         if not os.path.isabs(value):
             raise self.refuse(key, f"must be an absolute path, got {value!r}")
         return value
+
+    def absolute_paths(self, key: str) -> tuple[str, ...]:
+        """Absolute paths; none when there is no such parameter."""
+        values = self.values.get(key)
+        found: list[str] = []
+        for value in as_list(values):
+            if not isinstance(value, str) or not os.path.isabs(value):
+                raise self.refuse(key, f"must hold absolute paths, got {value!r}")
+            found.append(value)
+        return tuple(found)
 
     def refuse(self, key: str, why: str) -> InvalidParams:
         """The error for a parameter that cannot be used."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from acp_agent.acp.content import parts_of
-from acp_agent.acp.params import Params, as_object, as_text
+from acp_agent.acp.params import Params, as_object
 
 if TYPE_CHECKING:
     from acp_agent.acp.connection import Connection
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def begin(connection: Connection, request: Request) -> Work:
     """Queues the prompt at once, so that prompts and cancels take effect in the order they were sent."""
     params = Params(request.method, request.params)
-    session = connection.session(params)
-    prompt = session.submit(parts_of(params))
+    session, editor = connection.session(params)
+    prompt = session.submit(parts_of(params), editor)
     connection.prompts[request.id] = prompt
     return partial(_outcome, connection, request, prompt)
 
@@ -34,6 +34,5 @@ async def _outcome(connection: Connection, request: Request, prompt: Prompt) -> 
 
 def cancel(connection: Connection, params: object) -> None:
     """A session that is not known, or has nothing to cancel, is no error: there is nobody to tell."""
-    session = connection.sessions.get(as_text(as_object(params).get("sessionId")) or "")
-    if session:
-        session.cancel()
+    if joined := connection.find(as_object(params).get("sessionId")):
+        joined.session.cancel()

@@ -1,4 +1,4 @@
-"""session/new."""
+"""session/new, load, resume and fork: how a client comes to have a session open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from acp_agent.acp.encoder import config_options, modes
-from acp_agent.acp.ports import NewSession
+from acp_agent.acp.ports import Opening
+from acp_agent.acp.replay import replay
 from acp_agent.rpc.peer import Reply
 
 if TYPE_CHECKING:
@@ -15,18 +16,64 @@ if TYPE_CHECKING:
     from acp_agent.acp.ports import Session
     from acp_agent.rpc.peer import Work
 
+REPLAY_STRIDE = 200
+"""After so many updates of a replay a slow client is waited for, and others have their turn."""
+
 
 def methods(connection: Connection) -> dict[str, Method]:
     def new(params: Params) -> Work:
-        return partial(_new, connection, NewSession(params.absolute_path("cwd"), connection.editor))
+        return partial(_new, connection, _opening(params))
 
-    return {"session/new": new}
+    def load(params: Params) -> Work:
+        return partial(_load, connection, params.text("sessionId"), _opening(params))
+
+    def resume(params: Params) -> Work:
+        return partial(_resume, connection, params.text("sessionId"), _opening(params))
+
+    def fork(params: Params) -> Work:
+        return partial(_fork, connection, params.text("sessionId"), _opening(params))
+
+    return {"session/new": new, "session/load": load, "session/resume": resume, "session/fork": fork}
 
 
-async def _new(connection: Connection, request: NewSession) -> Reply:
-    session = await connection.agent.new_session(request)
-    connection.adopt(session)
-    return Reply({"sessionId": session.id, **settings(session)}, then=session.announce)
+def _opening(params: Params) -> Opening:
+    return Opening(params.absolute_path("cwd"), params.absolute_paths("additionalDirectories"))
+
+
+async def _new(connection: Connection, opening: Opening) -> Reply:
+    session = await connection.agent.new_session(opening)
+    return _opened(connection, session, {"sessionId": session.id, **settings(session)})
+
+
+async def _fork(connection: Connection, session_id: str, opening: Opening) -> Reply:
+    session = await connection.agent.fork_session(session_id, opening)
+    return _opened(connection, session, {"sessionId": session.id, **settings(session)})
+
+
+async def _resume(connection: Connection, session_id: str, opening: Opening) -> Reply:
+    session = await connection.agent.open_session(session_id, opening)
+    return _opened(connection, session, settings(session))
+
+
+async def _load(connection: Connection, session_id: str, opening: Opening) -> Reply:
+    """Shows the whole conversation, then answers.
+
+    What happens while the journal is read, or a slow client waited for, is added in the same
+    step in which the answer leaves and the client begins to be told of what happens from then on.
+    """
+    session = await connection.agent.open_session(session_id, opening)
+    past = await session.past()
+    for count, update in enumerate(replay(past.events), start=1):
+        connection.show(session_id, update)
+        if not count % REPLAY_STRIDE:
+            await connection.drain()
+    for update in replay(session.since(past.last)):
+        connection.show(session_id, update)
+    return _opened(connection, session, settings(session))
+
+
+def _opened(connection: Connection, session: Session, result: Json) -> Reply:
+    return Reply(result, then=partial(connection.join, session))
 
 
 def settings(session: Session) -> Json:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from acp_agent.assembly import run_headless
+    from acp_agent.assembly.headless import run_headless
     from acp_agent.cli import overrides_of
     from acp_agent.errors import AgentError
 

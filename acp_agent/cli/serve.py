@@ -32,7 +32,7 @@ def serve(args: argparse.Namespace | None) -> int:
     rest = _shake_hands(descriptors, buffer, handshake)
     if handshake.client is None:
         return 0
-    from acp_agent.assembly import serve_stdio
+    from acp_agent.assembly.serving import serve_stdio
     from acp_agent.cli import overrides_of
 
     serve_stdio(descriptors, buffer, handshake.client, rest, overrides_of(args))

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from acp_agent.context.instructions import Instructions
 
 
 class SessionContext:
     """The system prompt of one session, put together at the first request."""
 
-    def __init__(self, cwd: Path, instructions: Instructions) -> None:
+    def __init__(self, cwd: Path, folders: Sequence[Path], instructions: Instructions) -> None:
         self._cwd = cwd
+        self._folders = folders
         self._instructions = instructions
         self._text: str | None = None
 
@@ -31,4 +34,5 @@ class SessionContext:
     def _surroundings(self) -> str:
         in_git = any((folder / ".git").exists() for folder in (self._cwd, *self._cwd.parents))
         git = "git repository" if in_git else "no git"
-        return f"Working directory: {self._cwd}\nSystem: {sys.platform}, {git}\n"
+        further = "".join(f"Further folder: {folder}\n" for folder in self._folders)
+        return f"Working directory: {self._cwd}\n{further}System: {sys.platform}, {git}\n"

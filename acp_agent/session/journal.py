@@ -39,6 +39,8 @@ _KEPT = (
     events.UsageChanged,
     events.ModeChanged,
     events.OptionsChanged,
+    events.TitleChanged,
+    events.Archived,
 )
 """What happened; the rest only concerns who is watching at the time."""
 
@@ -50,6 +52,8 @@ class Header(NamedTuple):
     cwd: str
     created: float
     """Seconds since the epoch."""
+    folders: tuple[str, ...] = ()
+    forked_from: str | None = None
 
 
 class Record(NamedTuple):
@@ -66,6 +70,9 @@ class Contents(NamedTuple):
     records: tuple[Record, ...]
     skipped: tuple[str, ...]
 
+    def branch(self) -> tuple[Record, ...]:
+        return self.records
+
 
 class Journal:
     """Writes one session's journal. A listener: it never raises, it tells `on_trouble`."""
@@ -75,7 +82,7 @@ class Journal:
         self.path = path
         self.on_trouble: Callable[[str], object] = log.warning
         """Told once when writing begins to fail; what cannot be written waits for the next time."""
-        self._number = 0
+        self.number = 0
         self._unwritten = b""
         self._in_trouble = False
         try:
@@ -90,10 +97,24 @@ class Journal:
                 "Make room or set ACP_AGENT_DATA_DIR to a folder that can be written."
             ) from error
 
+    @classmethod
+    def resume(cls, path: Path, contents: Contents) -> Journal:
+        journal = cls.__new__(cls)
+        journal.path = path
+        journal.on_trouble = log.warning
+        journal.number = max((r.number for r in contents.records), default=0)
+        journal._unwritten = b""
+        journal._in_trouble = False
+        journal._fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+        return journal
+
+    def branch(self, after: int) -> None:
+        raise NotImplementedError
+
     def __call__(self, event: Event) -> None:
         if isinstance(event, _KEPT):
-            self._number += 1
-            head = {"n": self._number, "p": self._number - 1, "t": round(time.time(), 3)}
+            self.number += 1
+            head = {"n": self.number, "p": self.number - 1, "t": round(time.time(), 3)}
             self._append({**head, **to_json(event)})
 
     def close(self) -> None:

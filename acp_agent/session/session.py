@@ -1,4 +1,4 @@
-"""One conversation: its prompts one after the other, its options, and who listens to it.
+"""One conversation: its prompts one after the other, its options, and who watches it.
 
 Prompts queue first in, first out; a turn runs in the session's own task, so that whoever
 asked may go away without ending it, and cancelling is cancelling its scope.
@@ -9,22 +9,34 @@ from __future__ import annotations
 import logging
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import anyio
+import anyio.to_thread
 
 from acp_agent.errors import AgentError
-from acp_agent.events import CommandsChanged, ModeChanged, OptionsChanged, TurnEnded, TurnStarted, UserMessage
+from acp_agent.events import (
+    CommandsChanged,
+    ModeChanged,
+    OptionsChanged,
+    TitleChanged,
+    TurnEnded,
+    TurnStarted,
+    UserMessage,
+)
+from acp_agent.session.journal import read
+from acp_agent.session.titles import title_of
 from acp_agent.turn.loop import Turn, run_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from acp_agent.content import Part
-    from acp_agent.events import Option, StopReason
+    from acp_agent.events import Archived, Event, Option, StopReason
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
-    from acp_agent.session.journal import Journal
+    from acp_agent.session.audience import Audience, Watcher
+    from acp_agent.session.journal import Contents, Journal
     from acp_agent.session.options import Options
     from acp_agent.tools.registry import Toolset
     from acp_agent.turn.feed import Feed
@@ -39,8 +51,11 @@ CLOSE_LIMIT_S = 1.5
 class Prompt:
     """A prompt that waits, runs or has ended."""
 
-    def __init__(self, content: tuple[Part, ...], cancel: Callable[[Prompt], None]) -> None:
+    def __init__(
+        self, content: tuple[Part, ...], by: Watcher | None, cancel: Callable[[Prompt], None]
+    ) -> None:
         self.content = content
+        self.by = by
         self._cancel = cancel
         self._ended = anyio.Event()
         self._outcome: StopReason | Exception = "cancelled"
@@ -73,6 +88,7 @@ class Parts(NamedTuple):
     """What a session is put together from."""
 
     journal: Journal
+    audience: Audience
     feed: Feed
     history: History
     options: Options
@@ -82,21 +98,72 @@ class Parts(NamedTuple):
     max_requests: int
 
 
+State = Literal["working", "waiting", "idle"]
+
+
+class Past(NamedTuple):
+    """The conversation until now."""
+
+    events: tuple[Event, ...]
+    last: int
+    """The number of the last record that was read."""
+
+
 class Session:
     """Run `run` in a task of the owner's; the rest may be called from anywhere in the loop."""
 
-    def __init__(self, session_id: str, cwd: str, parts: Parts) -> None:
+    def __init__(
+        self, session_id: str, cwd: str, parts: Parts, title: TitleChanged | None = None, last_id: int = 0
+    ) -> None:
+        """`title` and `last_id` are those of a session that is taken up again."""
         self.id = session_id
         self.cwd = cwd
+        self._title = title
         self._parts = parts
         self._queue: deque[Prompt] = deque()
         self._wake = anyio.Event()
         self._running: tuple[Prompt, anyio.CancelScope] | None = None
         self._closed = False
         self._ended = anyio.Event()
-        self._ids = count(1)
+        self._ids = count(last_id + 1)
+        parts.audience(CommandsChanged(()))
+
+    # Who watches --------------------------------------------------------------------
+
+    @property
+    def watchers(self) -> int:
+        return len(self._parts.audience)
+
+    def attach(self, watcher: Watcher) -> None:
+        """`watcher` is told of everything from now on; first of the calls and questions that are open."""
+        self._parts.audience.attach(watcher)
+
+    def detach(self, watcher: Watcher) -> None:
+        self._parts.audience.detach(watcher)
 
     # What the editor sees and changes -------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def state(self) -> State:
+        """Whether a turn runs, and whether it is a person's turn to answer."""
+        if self._parts.audience.waiting:
+            return "waiting"
+        return "working" if self._running or self._queue else "idle"
+
+    @property
+    def title(self) -> str:
+        """Empty before the first prompt."""
+        return self._title.title if self._title else ""
+
+    def note(self, event: TitleChanged | Archived) -> None:
+        """Writes down what is said about the session, and tells who watches."""
+        if isinstance(event, TitleChanged):
+            self._title = event
+        self._parts.feed.emit(event)
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -111,15 +178,26 @@ class Session:
                 self._parts.feed.emit(ModeChanged(value))
             self._parts.feed.emit(OptionsChanged(options.all()))
 
-    def announce(self) -> None:
-        """Tells listeners what a client may want to know once it knows the session."""
-        self._parts.feed.emit(CommandsChanged(()))
+    # What was said before --------------------------------------------------------------
+
+    async def past(self) -> Past:
+        """What the journal holds of the conversation, for an editor that is to show it."""
+        journal = self._parts.journal
+        contents = await anyio.to_thread.run_sync(read, journal.path)
+        return Past(tuple(record.event for record in contents.branch()), _last(contents))
+
+    def since(self, last: int) -> tuple[Event, ...]:
+        """What has been journalled after that record; at once, so that nothing comes in between."""
+        journal = self._parts.journal
+        if journal.number == last:
+            return ()
+        return tuple(record.event for record in read(journal.path).branch() if record.number > last)
 
     # Prompts ------------------------------------------------------------------------
 
-    def submit(self, content: tuple[Part, ...]) -> Prompt:
-        """Queues a prompt."""
-        prompt = Prompt(content, self._cancel_prompt)
+    def submit(self, content: tuple[Part, ...], by: Watcher | None = None) -> Prompt:
+        """Queues a prompt. `by` is not told what it has said itself."""
+        prompt = Prompt(content, by, self._cancel_prompt)
         if self._closed:
             prompt.end("cancelled")
             return prompt
@@ -170,8 +248,11 @@ class Session:
         outcome: StopReason | Exception = "cancelled"
         scope = anyio.CancelScope()
         self._running = (prompt, scope)
+        self._parts.audience.asking = prompt.by
         feed.emit(TurnStarted(turn_id))
         feed.emit(UserMessage(self._new_id("m"), prompt.content))
+        if self._title is None and (title := title_of(prompt.content)):
+            self.note(TitleChanged(title))
         try:
             with scope:
                 outcome = await run_turn(self._turn())
@@ -206,3 +287,7 @@ class Session:
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}-{next(self._ids)}"
+
+
+def _last(contents: Contents) -> int:
+    return max((record.number for record in contents.records), default=0)

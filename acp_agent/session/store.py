@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from acp_agent.content import Text
 from acp_agent.errors import JournalError, NotFound
@@ -14,6 +14,8 @@ from acp_agent.session.journal import Contents, Header, Journal, read
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from acp_agent.events import Event, Listener
 
 TITLE_CHARACTERS = 80
 
@@ -27,13 +29,69 @@ class Summary(NamedTuple):
     """Seconds since the epoch."""
 
 
+class Query(NamedTuple):
+    cwd: str | None = None
+    archived: Literal["exclude", "include", "only"] = "exclude"
+    cursor: str | None = None
+    limit: int = 50
+
+
+class Entry(NamedTuple):
+    session_id: str
+    cwd: str
+    folders: tuple[str, ...]
+    title: str
+    updated: float
+    archived: bool
+
+
+class Page(NamedTuple):
+    entries: tuple[Entry, ...]
+    next_cursor: str | None
+
+
 class Store:
     """The sessions under a data directory, one journal each."""
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / "sessions"
 
-    def create(self, cwd: str) -> tuple[str, Journal]:
+    def open(self, session_id: str) -> tuple[Contents, Journal]:
+        contents = self.read(session_id)
+        return contents, Journal.resume(self._path(session_id), contents)
+
+    def fork(self, session_id: str, cwd: str, folders: tuple[str, ...] = ()) -> tuple[Contents, Journal, str]:
+        contents = self.read(session_id)
+        forked, journal = self.create(cwd, folders)
+        for record in contents.branch():
+            journal(record.event)
+        return contents, journal, forked
+
+    def note(self, session_id: str, event: Event) -> None:
+        _, journal = self.open(session_id)
+        journal(event)
+        journal.close()
+
+    def delete(self, session_id: str) -> None:
+        if "/" not in session_id:
+            self._path(session_id).unlink(missing_ok=True)
+
+    def listener(self, session_id: str) -> Listener:
+        return lambda _event: None
+
+    def page(self, query: Query) -> Page:
+        return Page(
+            tuple(
+                Entry(e.session_id, e.cwd, (), e.title, e.updated, False)
+                for e in self.summaries()
+                if isinstance(e, Summary)
+            ),
+            None,
+        )
+
+    def create(
+        self, cwd: str, folders: tuple[str, ...] = (), forked_from: str | None = None
+    ) -> tuple[str, Journal]:
         """A new session's id and its journal. Raises JournalError when it cannot be written."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

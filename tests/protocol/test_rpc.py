@@ -165,10 +165,10 @@ async def test_unknown_methods(session: Session, subtests: pytest.Subtests) -> N
     for method in ("nope", "", "Initialize", "session/", "session/update", *OPTIONAL):
         announced: Any = session.client.introduced["agentCapabilities"]
         for key in OPTIONAL.get(method, ("none",)):
-            announced = announced and announced.get(key)
+            announced = None if announced is None else announced.get(key)
         with subtests.test(method=method):
             reply = await session.client.ask(method, {"sessionId": session.id})
-            assert announced or reply.error["code"] == METHOD_NOT_FOUND
+            assert announced not in (None, False) or reply.error["code"] == METHOD_NOT_FOUND
 
 
 @pytest.mark.requirement("rpc.extension-request-answered")

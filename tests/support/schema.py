@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.wire import Wire
 
 MAX_LINE_BYTES = 1 << 20
-SCHEMA = "@agentclientprotocol/sdk/schema/v1/schema.json"
+SCHEMA = "@agentclientprotocol/sdk/schema/v1/schema.unstable.json"
 COMPOSED = {"properties", "$ref", "allOf", "anyOf", "oneOf"}
 SHOWN_PROBLEMS = 5
 

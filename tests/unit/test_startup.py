@@ -35,5 +35,5 @@ def test_the_handshake_loads_nothing_heavy() -> None:
 
 
 def test_a_session_loads_neither_http_nor_syntax() -> None:
-    loaded = loaded_after("import acp_agent.assembly, acp_agent.acp.connection")
+    loaded = loaded_after("import acp_agent.assembly.serving, acp_agent.acp.connection")
     assert loaded & FOR_LATER <= loaded_by_the_interpreter()

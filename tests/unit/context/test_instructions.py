@@ -78,7 +78,7 @@ def test_a_huge_file_is_cut_and_says_so(tmp_path: Path, checkout: Path) -> None:
 
 def test_the_prompt_stays_the_same_within_a_session(tmp_path: Path, checkout: Path) -> None:
     write(checkout / "AGENTS.md", "before")
-    context = SessionContext(checkout, Instructions(tmp_path / "own", checkout, tmp_path / "home"))
+    context = SessionContext(checkout, (), Instructions(tmp_path / "own", checkout, tmp_path / "home"))
     first = context.system()
     assert f"Working directory: {checkout}\n" in first
     assert "before" in first

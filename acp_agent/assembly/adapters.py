@@ -1,0 +1,46 @@
+"""Adapters by name, imported at first use.
+
+Third parties add theirs through the entry-point group `acp_agent.adapters`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acp_agent.errors import AuthRequired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from acp_agent.models.routes import Route
+    from acp_agent.models.stream import Model
+
+ADAPTERS = {
+    "model.openai": "acp_adapters.providers.openai_chat:connect",
+    "models.ollama": "acp_adapters.providers.ollama:installed",
+    "shell.bash": "acp_adapters.syntax.bash:parse",
+}
+ENTRY_POINTS = "acp_agent.adapters"
+
+
+def adapter(name: str) -> Callable[..., Any]:
+    """The adapter of that name: one of ours, or one that an installed package registers."""
+    if dotted := ADAPTERS.get(name):
+        module, _, attribute = dotted.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        return entry.load()
+    raise AuthRequired(f"There is no adapter {name!r}: install the package that brings it.")
+
+
+def connect(found: Route) -> Model:
+    """The model at the end of a route. Raises ScriptError for a scripted model's file that is no good."""
+    if found.provider.protocol == "scripted":
+        from acp_agent.models.scripted import load as load_script
+
+        return load_script(Path(found.script or ""), found.name)
+    return adapter(f"model.{found.provider.protocol}")(found)

@@ -1,0 +1,137 @@
+"""One session, built out of settings, models, tools and permissions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.config import paths
+from acp_agent.context.instructions import Instructions
+from acp_agent.context.prompt import SessionContext
+from acp_agent.events import Choice, NoticeRaised, TitleChanged
+from acp_agent.permission.gate import Gate
+from acp_agent.permission.rules import Rule
+from acp_agent.session.options import Options
+from acp_agent.session.restore import last_id, loose_ends
+from acp_agent.session.session import Parts, Session
+from acp_agent.turn.feed import Feed
+from acp_agent.turn.history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from acp_agent.config.schema import Settings
+    from acp_agent.events import Event, Listener
+    from acp_agent.models.routes import Route
+    from acp_agent.permission.claims import Claim
+    from acp_agent.permission.gate import Asker
+    from acp_agent.session.audience import Audience
+    from acp_agent.session.journal import Contents, Journal
+    from acp_agent.tools.registry import Toolset
+
+
+class Begun(NamedTuple):
+    """A session's journal, open for writing, and what stands in it."""
+
+    id: str
+    journal: Journal
+    contents: Contents | None = None
+    """None for a new session."""
+
+    def past(self) -> list[Event]:
+        return [record.event for record in self.contents.branch()] if self.contents else []
+
+    def title(self) -> TitleChanged | None:
+        found: TitleChanged | None = None
+        for record in self.contents.records if self.contents else ():
+            if isinstance(record.event, TitleChanged):
+                found = record.event
+        return found
+
+    def last_id(self) -> int:
+        return last_id(record.event for record in self.contents.records) if self.contents else 0
+
+
+class Ground(NamedTuple):
+    """What a session stands on: where it works, with what settings, which models, whose environment."""
+
+    cwd: Path
+    folders: tuple[Path, ...]
+    settings: Settings
+    models: Sequence[Route]
+    """The one to start with first."""
+    env: Mapping[str, str]
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        return (self.cwd, *self.folders)
+
+
+class Company(NamedTuple):
+    """Who a session deals with: who watches, who is asked, who else listens."""
+
+    audience: Audience
+    asker: Asker
+    listeners: tuple[Listener, ...] = ()
+
+
+def build(begun: Begun, ground: Ground, company: Company) -> Session:
+    """The session, its past taken up where there is one."""
+    settings, audience = ground.settings, company.audience
+    history = History()
+    past = begun.past()
+    for event in past:
+        history(event)
+    feed = Feed((begun.journal, history, *company.listeners, audience), audience.drain)
+    begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
+    gate = Gate(_rules(settings), settings.permission.mode, company.asker, roots=ground.roots)
+    instructions = Instructions(
+        paths.config_dir(ground.env) if settings.context_files else None,
+        ground.cwd,
+        paths.home_dir(ground.env),
+    )
+    parts = Parts(
+        journal=begun.journal,
+        audience=audience,
+        feed=feed,
+        history=history,
+        options=_options(gate, ground.models),
+        gate=gate,
+        toolset=_toolset(ground, audience),
+        context=SessionContext(ground.cwd, ground.folders, instructions),
+        max_requests=settings.max_agent_turns,
+    )
+    for event in loose_ends(past):
+        feed.emit(event)
+    if begun.contents and begun.contents.skipped:
+        skipped = "; ".join(begun.contents.skipped[:3])
+        feed.emit(NoticeRaised("warning", f"Parts of this session's journal could not be read: {skipped}"))
+    return Session(begun.id, str(ground.cwd), parts, begun.title(), begun.last_id())
+
+
+def _options(gate: Gate, found: Sequence[Route]) -> Options:
+    by_name = {each.name: each for each in found}
+    choices = [Choice(each.name, each.model, each.alias) for each in by_name.values()]
+    return Options(gate, choices, found[0].name, lambda name: connect(by_name[name]))
+
+
+def _rules(settings: Settings) -> list[Rule]:
+    return [
+        Rule(rule.operation, rule.pattern, rule.action, only_tightens=rule.only_tightens)
+        for rule in settings.permission.rules
+    ]
+
+
+def _toolset(ground: Ground, audience: Audience) -> Toolset:
+    from acp_agent.tools.registry import Limits, Toolset, builtin
+    from acp_agent.workspace.workspace import open_workspace
+
+    def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
+        from acp_agent.permission.shell import analyse as analyse_shell
+
+        return analyse_shell(command, folder, ground.roots, adapter("shell.bash"))
+
+    timeouts = ground.settings.timeouts
+    workspace = open_workspace(ground.cwd, ground.folders, audience)
+    return Toolset(builtin(workspace, analyse, Limits(timeouts.bash_secs, timeouts.bash_max_secs)))

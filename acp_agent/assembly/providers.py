@@ -1,0 +1,94 @@
+"""What a client has set of the providers, on top of the settings, for as long as the process lives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from acp_agent.acp.providers import Provider, Routing
+from acp_agent.config.schema import ProviderEntry
+from acp_agent.config.values import is_loopback
+from acp_agent.errors import InvalidParams
+from acp_agent.models.routes import active_alias, provider_types
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from acp_agent.config.schema import Settings
+
+PROTOCOLS = {"openai": "custom"}
+"""Protocols that a client may choose, and the type of provider that speaks each."""
+
+
+class Overrides:
+    def __init__(self) -> None:
+        self._set: dict[str, Routing] = {}
+        self._disabled: set[str] = set()
+
+    def applied(self, settings: Settings) -> Settings:
+        """`settings` with what the client has set in their place."""
+        providers = {name: entry for name, entry in settings.providers.items() if name not in self._disabled}
+        for name, routing in self._set.items():
+            providers[name] = _redirected(providers.get(name), routing)
+        provider = settings.provider if settings.provider not in self._disabled else None
+        return settings._replace(provider=provider, providers=providers)
+
+    def all(self, settings: Settings, env: Mapping[str, str]) -> Sequence[Provider]:
+        """Those of the settings, those that the client has set and the one in use."""
+        now = self.applied(settings)
+        active = active_alias(now, env)
+        names = {*settings.providers, *self._set, *([active] if active else [])}
+        return [self._provider(name, now, only=len(names) == 1) for name in sorted(names)]
+
+    def _provider(self, name: str, settings: Settings, *, only: bool) -> Provider:
+        disabled = name in self._disabled
+        entry = settings.providers.get(name) or ProviderEntry()
+        kind = provider_types().get((entry.provider_type or name).lower())
+        base_url = entry.base_url or (kind.base_url if kind else None) or ""
+        current = None if disabled else Routing(kind.protocol if kind else "openai", base_url, {})
+        return Provider(name, tuple(PROTOCOLS), only and not disabled, current)
+
+    def set(self, name: str, routing: Routing) -> None:
+        """Raises InvalidParams for a protocol or address that cannot be used."""
+        if routing.protocol not in PROTOCOLS:
+            raise InvalidParams(
+                f"providers/set: apiType {routing.protocol!r} is not spoken here; use {', '.join(PROTOCOLS)}",
+                data={"param": "apiType"},
+            )
+        address = urlsplit(routing.base_url)
+        encrypted = address.scheme == "https" or (
+            address.scheme == "http" and is_loopback(address.hostname or "")
+        )
+        if not encrypted or not address.hostname:
+            raise InvalidParams(
+                f"providers/set: baseUrl must be https, or http on this machine; got {routing.base_url!r}",
+                data={"param": "baseUrl"},
+            )
+        if any("${" in value for value in routing.headers.values()):
+            raise InvalidParams(
+                "providers/set: headers are sent as they are and cannot hold ${…}.", data={"param": "headers"}
+            )
+        self._disabled.discard(name)
+        self._set[name] = routing
+
+    def disable(self, name: str, settings: Settings, env: Mapping[str, str]) -> None:
+        """Nothing for one that is not known or disabled already; raises InvalidParams for the only one."""
+        for provider in self.all(settings, env):
+            if provider.id == name and provider.required:
+                raise InvalidParams(
+                    f"providers/disable: {name!r} is the only provider; set another one first.",
+                    data={"param": "providerId"},
+                )
+        self._set.pop(name, None)
+        self._disabled.add(name)
+
+
+def _redirected(entry: ProviderEntry | None, routing: Routing) -> ProviderEntry:
+    """What is known of the provider, at another address; a key of ours is not sent there."""
+    return (entry or ProviderEntry())._replace(
+        provider_type=PROTOCOLS[routing.protocol],
+        base_url=routing.base_url.rstrip("/"),
+        headers=routing.headers,
+        api_key=None,
+        api_key_env=None,
+    )

@@ -1,0 +1,206 @@
+"""Who watches a session: the editors that have it open, as one listener, one asker and one file system.
+
+Editors come and go while a turn runs. One that comes is told of the calls that are open and of
+the questions that wait; with nobody there, questions wait for somebody to come.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from acp_agent.errors import ConnectionClosed, PeerError
+from acp_agent.events import (
+    CommandsChanged,
+    NoticeRaised,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolCallUpdated,
+    UserMessage,
+)
+from acp_agent.permission.gate import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from anyio.abc import TaskGroup
+
+    from acp_agent.events import Event
+    from acp_agent.permission.gate import AskOption
+    from acp_agent.permission.gate import Question as GateQuestion
+
+KEPT_NOTICES = 20
+"""Of those raised while nobody watched."""
+
+
+class Watcher(Protocol):
+    """An editor that has the session open."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+    async def drain(self) -> None:
+        """Waits while it is too far behind."""
+        ...
+
+    async def request_permission(self, call_id: str, options: Sequence[AskOption]) -> str | None:
+        """The id of the chosen option, None for no choice. Raises PeerError."""
+        ...
+
+    @property
+    def reads(self) -> bool: ...
+
+    @property
+    def writes(self) -> bool: ...
+
+    async def read_text(self, path: str) -> str:
+        """Raises PeerError."""
+        ...
+
+    async def write_text(self, path: str, text: str) -> None:
+        """Raises PeerError."""
+        ...
+
+
+class Audience:
+    """A listener, permission.gate.Asker and workspace.documents.EditorFiles over all watchers."""
+
+    def __init__(self) -> None:
+        self.asking: Watcher | None = None
+        """Who sent the prompt that runs: it knows what it said, and its files come first."""
+        self._watchers: list[Watcher] = []
+        self._questions: list[_Question] = []
+        self._open_calls: dict[str, list[Event]] = {}
+        self._commands: CommandsChanged | None = None
+        self._notices: list[NoticeRaised] = []
+
+    def __len__(self) -> int:
+        return len(self._watchers)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody has to answer before the turn goes on."""
+        return bool(self._questions)
+
+    def attach(self, watcher: Watcher) -> None:
+        """From now on it is told of everything, first of what it has to know of the present."""
+        for events in self._open_calls.values():
+            for event in events:
+                watcher(event)
+        if self._commands:
+            watcher(self._commands)
+        for notice in self._notices:
+            watcher(notice)
+        self._notices.clear()
+        self._watchers.append(watcher)
+        for question in self._questions:
+            question.put_to(watcher)
+
+    def detach(self, watcher: Watcher) -> None:
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+        if self.asking is watcher:
+            self.asking = None
+
+    def __call__(self, event: Event) -> None:
+        self._remember(event)
+        for watcher in tuple(self._watchers):
+            if not (isinstance(event, UserMessage) and watcher is self.asking):
+                watcher(event)
+
+    def _remember(self, event: Event) -> None:
+        match event:
+            case ToolCallStarted():
+                self._open_calls[event.call_id] = [event]
+            case ToolCallUpdated() if event.call_id in self._open_calls:
+                self._open_calls[event.call_id].append(event)
+            case ToolCallFinished():
+                self._open_calls.pop(event.call_id, None)
+            case CommandsChanged():
+                self._commands = event
+            case NoticeRaised() if not self._watchers:
+                self._notices = [*self._notices[1 - KEPT_NOTICES :], event]
+            case _:
+                pass
+
+    async def drain(self) -> None:
+        """Waits for the one that is furthest behind; its connection ends it if that takes too long."""
+        for watcher in tuple(self._watchers):
+            await watcher.drain()
+
+    # permission.gate.Asker -----------------------------------------------------------
+
+    async def ask(self, question: GateQuestion) -> Answer:
+        """Asks everybody; the first answer counts and the others are withdrawn. Raises PeerError."""
+        asked = _Question(question)
+        async with anyio.create_task_group() as asked.tasks:
+            self._questions.append(asked)
+            try:
+                for watcher in self._watchers:
+                    asked.put_to(watcher)
+                await asked.settled.wait()
+            finally:
+                self._questions.remove(asked)
+                asked.tasks.cancel_scope.cancel()
+        if asked.error:
+            raise asked.error
+        return Answer(asked.chosen)
+
+    # workspace.documents.EditorFiles ----------------------------------------------------
+
+    @property
+    def reads(self) -> bool:
+        return any(watcher.reads for watcher in self._watchers)
+
+    @property
+    def writes(self) -> bool:
+        return any(watcher.writes for watcher in self._watchers)
+
+    async def read_text(self, path: str) -> str:
+        for watcher in self._by_preference():
+            if watcher.reads:
+                return await watcher.read_text(path)
+        raise ConnectionClosed(f"{path} was not read: the editor is gone")
+
+    async def write_text(self, path: str, text: str) -> None:
+        for watcher in self._by_preference():
+            if watcher.writes:
+                return await watcher.write_text(path, text)
+        raise ConnectionClosed(f"{path} was not written: the editor is gone")
+
+    def _by_preference(self) -> Iterator[Watcher]:
+        if self.asking in self._watchers:
+            yield self.asking
+        yield from (watcher for watcher in tuple(self._watchers) if watcher is not self.asking)
+
+
+class _Question:
+    """One question, put to everybody who watches."""
+
+    tasks: TaskGroup
+
+    def __init__(self, question: GateQuestion) -> None:
+        self.settled = anyio.Event()
+        self.chosen: str | None = None
+        self.error: PeerError | None = None
+        self._question = question
+        self._asked = 0
+
+    def put_to(self, watcher: Watcher) -> None:
+        self._asked += 1
+        self.tasks.start_soon(self._ask, watcher)
+
+    async def _ask(self, watcher: Watcher) -> None:
+        try:
+            self.chosen = await watcher.request_permission(
+                self._question.call.call_id, self._question.options
+            )
+        except ConnectionClosed:
+            self._asked -= 1  # somebody else may come
+            return
+        except PeerError as error:
+            self._asked -= 1
+            if self._asked:
+                return  # another editor may yet answer
+            self.error = error
+        self.settled.set()
