@@ -179,6 +179,13 @@ class Archived(NamedTuple):
     archived: bool
 
 
+class Waiting(NamedTuple):
+    """A sign of life while something takes long: what for, and the seconds until now. Not kept."""
+
+    what: str
+    seconds: int
+
+
 class NoticeRaised(NamedTuple):
     """Something a person should know that is no part of the conversation; never replayed."""
 
@@ -204,6 +211,7 @@ Event = (
     | CommandsChanged
     | TitleChanged
     | Archived
+    | Waiting
     | NoticeRaised
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from acp_agent.acp.encoder import Encoder
 from acp_agent.acp.params import as_object, as_text
 from acp_agent.errors import PeerError
-from acp_agent.events import NoticeRaised, ThoughtDelta
+from acp_agent.events import NoticeRaised, ThoughtDelta, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +43,10 @@ class Editor:
         self._encoder = Encoder()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, NoticeRaised) and not self._client.shows_notices:
-            if event.severity == "info":
+        if isinstance(event, NoticeRaised | Waiting) and not self._client.shows_notices:
+            if isinstance(event, NoticeRaised) and event.severity == "info":
                 return
-            event = ThoughtDelta("notice", f"{event.title}\n")  # what a person must know is not dropped
+            event = ThoughtDelta("notice", f"{_line(event)}\n")  # what a person must know is not dropped
         for update in self._encoder.encode(event):
             self._peer.notify("session/update", {"sessionId": self._session_id, "update": update})
 
@@ -95,3 +95,7 @@ class Editor:
     async def _request(self, method: str, params: dict[str, object]) -> object:
         params = {"sessionId": self._session_id, **params}
         return await self._peer.request(method, params, REQUEST_LIMIT_S)
+
+
+def _line(event: NoticeRaised | Waiting) -> str:
+    return f"{event.what}, {event.seconds} s" if isinstance(event, Waiting) else event.title

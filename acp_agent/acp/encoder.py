@@ -110,6 +110,8 @@ def _about_session(event: e.Event) -> Iterator[Json]:
             yield {"sessionUpdate": "available_commands_update", "availableCommands": _commands(commands)}
         case e.TitleChanged(title):
             yield {"sessionUpdate": "session_info_update", "title": title}
+        case e.Waiting(what, seconds):
+            yield {"sessionUpdate": "notice", "severity": "info", "title": f"{what}, {seconds} s"}
         case e.NoticeRaised(severity, title, description):
             update: Json = {"sessionUpdate": "notice", "severity": severity, "title": title}
             yield update | ({"description": description} if description else {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from acp_agent.acp.editor import Editor
     from acp_agent.acp.providers import Provider, Routing
@@ -71,8 +71,8 @@ class Session(Protocol):
         """What has happened after the record with that number. Does not wait."""
         ...
 
-    def submit(self, content: tuple[Part, ...], by: Editor) -> Prompt:
-        """Queues a prompt behind those that wait."""
+    def submit(self, content: tuple[Part, ...], by: Editor, trace: Mapping[str, str]) -> Prompt:
+        """Queues a prompt behind those that wait; `trace` is its trace context."""
         ...
 
     def cancel(self) -> None:

@@ -101,6 +101,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         toolset=_toolset(ground, audience),
         context=SessionContext(ground.cwd, ground.folders, instructions),
         max_requests=settings.max_agent_turns,
+        sign_of_life_s=settings.timeouts.sign_of_life_secs,
     )
     for event in loose_ends(past):
         feed.emit(event)

@@ -29,7 +29,7 @@ class Overrides:
         """`settings` with what the client has set in their place."""
         providers = {name: entry for name, entry in settings.providers.items() if name not in self._disabled}
         for name, routing in self._set.items():
-            providers[name] = _redirected(providers.get(name), routing)
+            providers[name] = _redirected(name, providers.get(name) or ProviderEntry(), routing)
         provider = settings.provider if settings.provider not in self._disabled else None
         return settings._replace(provider=provider, providers=providers)
 
@@ -83,10 +83,12 @@ class Overrides:
         self._disabled.add(name)
 
 
-def _redirected(entry: ProviderEntry | None, routing: Routing) -> ProviderEntry:
+def _redirected(name: str, entry: ProviderEntry, routing: Routing) -> ProviderEntry:
     """What is known of the provider, at another address; a key of ours is not sent there."""
-    return (entry or ProviderEntry())._replace(
+    known = provider_types().get((entry.provider_type or name).lower())
+    return entry._replace(
         provider_type=PROTOCOLS[routing.protocol],
+        model=entry.model or (known.model if known else None),
         base_url=routing.base_url.rstrip("/"),
         headers=routing.headers,
         api_key=None,

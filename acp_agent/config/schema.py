@@ -65,7 +65,7 @@ class Timeouts(NamedTuple):
     request_secs: float = 60
     bash_secs: float = 120
     bash_max_secs: float = 600
-    client_request_secs: float = 20
+    sign_of_life_secs: float = 25
 
 
 class Settings(NamedTuple):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from acp_agent.content import Part
 
@@ -48,3 +49,5 @@ class ModelRequest(NamedTuple):
     system: str
     messages: Sequence[Message]
     tools: Sequence[ToolSpec]
+    trace: Mapping[str, str] = MappingProxyType({})
+    """W3C trace context of the prompt, as headers."""

@@ -28,6 +28,7 @@ class Condition(NamedTuple):
     results: int | None = None
     last_result: re.Pattern[str] | None = None
     failed: bool | None = None
+    earlier: re.Pattern[str] | None = None
 
 
 class Say(NamedTuple):
@@ -191,6 +192,7 @@ def _condition(place: _Place, given: dict[str, object]) -> Condition:
         place.whole(given, "results", 0, least=0) if "results" in given else None,
         place.pattern(given, "last_result"),
         failed,
+        place.pattern(given, "earlier"),
     )
 
 

@@ -180,21 +180,28 @@ class _Told:
 
 
 class _Scene(NamedTuple):
-    """What conditions look at: the last user text, and the tool results since."""
+    """What conditions look at: the last user text, the tool results since, and what was said before."""
 
     user: str
     results: tuple[ToolOutput, ...]
+    earlier: Sequence[Message]
 
 
 def _scene(messages: Sequence[Message]) -> _Scene:
     results: list[ToolOutput] = []
-    for message in reversed(messages):
+    for place in reversed(range(len(messages))):
+        message = messages[place]
         if isinstance(message, UserTurn):
-            text = "\n".join(part.text for part in message.content if isinstance(part, Text))
-            return _Scene(text, tuple(reversed(results)))
+            return _Scene(_said(message), tuple(reversed(results)), messages[:place])
         if isinstance(message, ToolOutput):
             results.append(message)
-    return _Scene("", tuple(reversed(results)))
+    return _Scene("", tuple(reversed(results)), ())
+
+
+def _said(message: Message) -> str:
+    if isinstance(message, UserTurn):
+        return "\n".join(part.text for part in message.content if isinstance(part, Text))
+    return message.output if isinstance(message, ToolOutput) else message.text
 
 
 def _holds(when: Condition, scene: _Scene) -> tuple[bool, re.Match[str] | None]:
@@ -205,6 +212,7 @@ def _holds(when: Condition, scene: _Scene) -> tuple[bool, re.Match[str] | None]:
         and (when.results is None or when.results == len(scene.results))
         and (when.last_result is None or (last is not None and bool(when.last_result.search(last.output))))
         and (when.failed is None or (last is not None and last.failed == when.failed))
+        and (when.earlier is None or any(when.earlier.search(_said(each)) for each in scene.earlier))
     )
     return holds, user
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import anyio
@@ -29,7 +30,7 @@ from acp_agent.session.titles import title_of
 from acp_agent.turn.loop import Turn, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from acp_agent.content import Part
     from acp_agent.events import Archived, Event, Option, StopReason
@@ -48,14 +49,21 @@ CLOSE_LIMIT_S = 1.5
 """How long a cancelled turn may take to end its tools when the session is closed."""
 
 
+class Asked(NamedTuple):
+    """What a prompt is about."""
+
+    content: tuple[Part, ...]
+    by: Watcher | None = None
+    """Who asked; it is not told what it has said itself."""
+    trace: Mapping[str, str] = MappingProxyType({})
+    """W3C trace context, passed on to services."""
+
+
 class Prompt:
     """A prompt that waits, runs or has ended."""
 
-    def __init__(
-        self, content: tuple[Part, ...], by: Watcher | None, cancel: Callable[[Prompt], None]
-    ) -> None:
-        self.content = content
-        self.by = by
+    def __init__(self, asked: Asked, cancel: Callable[[Prompt], None]) -> None:
+        self.asked = asked
         self._cancel = cancel
         self._ended = anyio.Event()
         self._outcome: StopReason | Exception = "cancelled"
@@ -96,6 +104,7 @@ class Parts(NamedTuple):
     toolset: Toolset
     context: Context
     max_requests: int
+    sign_of_life_s: float
 
 
 State = Literal["working", "waiting", "idle"]
@@ -195,9 +204,14 @@ class Session:
 
     # Prompts ------------------------------------------------------------------------
 
-    def submit(self, content: tuple[Part, ...], by: Watcher | None = None) -> Prompt:
-        """Queues a prompt. `by` is not told what it has said itself."""
-        prompt = Prompt(content, by, self._cancel_prompt)
+    def submit(
+        self,
+        content: tuple[Part, ...],
+        by: Watcher | None = None,
+        trace: Mapping[str, str] = MappingProxyType({}),
+    ) -> Prompt:
+        """Queues a prompt; see Asked."""
+        prompt = Prompt(Asked(content, by, trace), self._cancel_prompt)
         if self._closed:
             prompt.end("cancelled")
             return prompt
@@ -248,14 +262,14 @@ class Session:
         outcome: StopReason | Exception = "cancelled"
         scope = anyio.CancelScope()
         self._running = (prompt, scope)
-        self._parts.audience.asking = prompt.by
+        self._parts.audience.asking = prompt.asked.by
         feed.emit(TurnStarted(turn_id))
-        feed.emit(UserMessage(self._new_id("m"), prompt.content))
-        if self._title is None and (title := title_of(prompt.content)):
+        feed.emit(UserMessage(self._new_id("m"), prompt.asked.content))
+        if self._title is None and (title := title_of(prompt.asked.content)):
             self.note(TitleChanged(title))
         try:
             with scope:
-                outcome = await run_turn(self._turn())
+                outcome = await run_turn(self._turn(prompt.asked))
         except Exception as error:  # the prompt's answer carries it; the session goes on
             if not isinstance(error, AgentError):
                 log.exception("the turn failed")
@@ -269,7 +283,7 @@ class Session:
                 feed.emit(TurnEnded(turn_id, outcome))
             prompt.end(outcome)
 
-    def _turn(self) -> Turn:
+    def _turn(self, asked: Asked) -> Turn:
         parts = self._parts
         return Turn(
             feed=parts.feed,
@@ -280,6 +294,8 @@ class Session:
             model=self._model,
             new_id=self._new_id,
             max_requests=parts.max_requests,
+            sign_of_life_s=parts.sign_of_life_s,
+            trace=asked.trace,
         )
 
     def _model(self) -> Model:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import anyio
 
 from acp_agent.errors import AgentError, ToolError
 from acp_agent.events import PlanChanged, ToolCallFinished, ToolCallProgress, ToolCallUpdated
 from acp_agent.permission.gate import PendingCall, Refusal
+from acp_agent.turn.pulse import Pulse
 from acp_agent.turn.repair import parse_arguments
 
 if TYPE_CHECKING:
@@ -50,16 +51,29 @@ class _Bound(NamedTuple):
     call: Call
 
 
-async def run_calls(feed: Feed, toolset: Toolset, gate: Gate, requested: Sequence[Requested]) -> None:
+class Ground(Protocol):
+    """What calls run on; a turn is one."""
+
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def toolset(self) -> Toolset: ...
+    @property
+    def gate(self) -> Gate: ...
+    @property
+    def sign_of_life_s(self) -> float: ...
+
+
+async def run_calls(ground: Ground, requested: Sequence[Requested]) -> None:
     """Runs the calls and emits one ToolCallFinished for each that ends; a cancelled one has none yet.
 
     Calls that only read and need not be asked for run side by side up to the next one that
     changes something or has to be approved.
     """
-    dispatch = _Dispatch(feed, gate)
+    dispatch = _Dispatch(ground)
     together: list[_Bound] = []
     for call in requested:
-        bound = dispatch.bind(toolset, call)
+        bound = dispatch.bind(call)
         if bound is None:
             continue
         if dispatch.may_run_beside_others(bound):
@@ -72,14 +86,16 @@ async def run_calls(feed: Feed, toolset: Toolset, gate: Gate, requested: Sequenc
 
 
 class _Dispatch:
-    def __init__(self, feed: Feed, gate: Gate) -> None:
-        self._feed = feed
-        self._gate = gate
+    def __init__(self, ground: Ground) -> None:
+        self._feed = ground.feed
+        self._gate = ground.gate
+        self._toolset = ground.toolset
+        self._sign_of_life_s = ground.sign_of_life_s
 
-    def bind(self, toolset: Toolset, requested: Requested) -> _Bound | None:
+    def bind(self, requested: Requested) -> _Bound | None:
         """The call with its arguments checked; None when it has been answered with what is wrong."""
         try:
-            tool = toolset.get(requested.name)
+            tool = self._toolset.get(requested.name)
             arguments = parse_arguments(requested.arguments)
             self._feed.emit(ToolCallUpdated(requested.id, raw_input=arguments))
             call = tool.bind(arguments)
@@ -110,13 +126,16 @@ class _Dispatch:
         requested, tool, call = bound
         try:
             pending = PendingCall(requested.id, call.title, tool.kind)
-            approval = await self._gate.authorize(pending, call.claims(), partial(self._show_preview, bound))
+            with Pulse(self._feed, "Waiting for your approval", self._sign_of_life_s):
+                preview = partial(self._show_preview, bound)
+                approval = await self._gate.authorize(pending, call.claims(), preview)
             if isinstance(approval, Refusal):
                 raise ToolError(approval.reason)
             if not approval.covers(requested.id, call.claims()):
                 raise ToolError(CHANGED_UNDERNEATH)
             self._feed.emit(ToolCallUpdated(requested.id, status="in_progress"))
-            result = await call.run(_Progress(self._feed, requested.id))
+            with Pulse(self._feed, f"{call.title} is running", self._sign_of_life_s):
+                result = await call.run(_Progress(self._feed, requested.id))
         except Exception as error:  # see _fail
             self._fail(requested, error)
             return

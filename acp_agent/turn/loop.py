@@ -8,7 +8,7 @@ event and the partial answer in the history.
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from acp_agent.errors import ModelError
@@ -30,12 +30,13 @@ from acp_agent.models.stream import (
     ThoughtPiece,
 )
 from acp_agent.turn.dispatch import Requested, run_calls
+from acp_agent.turn.pulse import Pulse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from acp_agent.events import StopReason
-    from acp_agent.models.stream import Model
+    from acp_agent.models.stream import Model, StreamEvent
     from acp_agent.permission.gate import Gate
     from acp_agent.tools.registry import Toolset
     from acp_agent.turn.feed import Feed
@@ -67,6 +68,10 @@ class Turn:
     model: Callable[[], Model]
     new_id: Callable[[str], str]
     max_requests: int
+    sign_of_life_s: float = 25.0
+    """A wait that takes longer is explained."""
+    trace: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The prompt's trace context, passed on to services."""
 
 
 class _Answer:
@@ -93,7 +98,7 @@ async def run_turn(turn: Turn) -> StopReason:
                 return _failed(turn, answer, end)
             if not answer.calls:
                 return _stop_reason(turn, answer, end)
-            await run_calls(turn.feed, turn.toolset, turn.gate, list(answer.calls.values()))
+            await run_calls(turn, list(answer.calls.values()))
         finally:
             for call in answer.calls.values():
                 if not call.finished:
@@ -107,29 +112,35 @@ async def _ask(turn: Turn, answer: _Answer) -> None:
     """Streams one answer of the model into events."""
     turn.feed.flush()
     model = turn.model()
-    request = ModelRequest(turn.system, turn.history.messages(), turn.toolset.specs)
-    async with aclosing(model.stream(request)) as stream:
-        async for event in stream:
-            match event:
-                case TextPiece(text):
-                    answer.characters += len(text)
-                    turn.feed.emit(TextDelta(answer.message_id, text))
-                case ThoughtPiece(text):
-                    answer.characters += len(text)
-                    turn.feed.emit(ThoughtDelta(answer.message_id, text))
-                case CallStarted(slot, name):
-                    _begin_call(turn, answer, slot, name)
-                case CallArguments(slot, piece) if slot in answer.calls:
-                    answer.characters += len(piece)
-                    answer.calls[slot].pieces.append(piece)
-                case Finished() | Failed():
-                    answer.end = event
-                case _:
-                    pass
-            await turn.feed.drain()
+    request = ModelRequest(turn.system, turn.history.messages(), turn.toolset.specs, turn.trace)
+    with Pulse(turn.feed, f"Waiting for {model.name}", turn.sign_of_life_s) as pulse:
+        async with aclosing(model.stream(request)) as stream:
+            async for event in stream:
+                pulse.beat()
+                _take(turn, answer, event)
+                await turn.feed.drain()
     for call in answer.calls.values():
         turn.feed.emit(ToolCallUpdated(call.id, arguments=call.arguments))
     _report_usage(turn, model, request, answer)
+
+
+def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
+    match event:
+        case TextPiece(text):
+            answer.characters += len(text)
+            turn.feed.emit(TextDelta(answer.message_id, text))
+        case ThoughtPiece(text):
+            answer.characters += len(text)
+            turn.feed.emit(ThoughtDelta(answer.message_id, text))
+        case CallStarted(slot, name):
+            _begin_call(turn, answer, slot, name)
+        case CallArguments(slot, piece) if slot in answer.calls:
+            answer.characters += len(piece)
+            answer.calls[slot].pieces.append(piece)
+        case Finished() | Failed():
+            answer.end = event
+        case _:
+            pass
 
 
 def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:

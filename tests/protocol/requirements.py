@@ -126,6 +126,10 @@ known-keys  MUST  extensibility
     Objects of the protocol have only its own keys; anything else is under `_meta`.
 auth-method  INTEROP  registry check
     There is always an authentication method that the agent handles by itself.
+terminal-auth  MUST  authentication
+    Methods of type `terminal` go only to clients that announced them.
+unique-auth-methods  SHOULD  TCK
+    The ids of the authentication methods differ.
 """,
 )
 
@@ -144,6 +148,10 @@ commands  INTEROP  slash-commands
     Each session's commands are announced after its answer.
 unreachable-servers  SHOULD  session-setup; Zed sends types that were not announced
     A server in `mcpServers` that cannot be reached, of whatever type, does not fail the session.
+additional-directories  MUST  session-setup
+    Additional folders are absolute, widen the boundary, and are never restored by themselves.
+announced-again  INTEROP  Zed
+    Commands and options are sent again after a session is loaded or resumed.
 boundary  SHOULD  session-setup
     The session's folder bounds what file tools change without asking.
 option-defaults  MUST  session-config-options
@@ -154,10 +162,74 @@ no-boolean-options  MUST  session-config-options
     Boolean options go only to clients that announced them.
 options-in-answer  INTEROP  Zed
     The answer to `session/new` has the options, so that clients accept updates of them.
+authenticate  INTEROP  CodeCompanion does it at every start
+    `authenticate` returns at once when there is a usable model; an unknown method gets -32602.
+logout  MUST  authentication
+    After `logout` new sessions need `authenticate` again.
+auth-status  SHOULD  authentication status RFD
+    The state of authentication is told, and never asks for authentication itself.
+providers  SHOULD  providers RFD
+    Providers are listed without secrets, can be redirected and disabled.
+dispatch-table  SHOULD  schema
+    The methods that are answered are those of the schema.
 auth-required  SHOULD  session-setup; Zed shows it
     Without a usable model `session/new` gets -32000 with a message that says what to set.
 unknown-id  SHOULD  error
     Requests for a session that is not there get -32002.
+""",
+)
+
+SAVED = entries(
+    "saved",
+    """
+replay  MUST  session-setup
+    `session/load` shows the whole conversation in order, before its answer.
+replay-final  MUST  session-setup; TCK
+    Nothing of the replay comes after the answer; what follows is live.
+same-ids  SHOULD  session-setup
+    A replay has the message and call ids of when it happened.
+no-notices  SHOULD  session notices RFD
+    A replay holds no notices.
+no-old-terminals  INTEROP  Zed rejects the whole update
+    A replay names no terminal; what was in it is text.
+final-calls  INTEROP  clients show a spinner for ever
+    Every call of a replay has its final status, also if the agent was killed while it ran.
+few-updates  INTEROP  Emacs is slow with many
+    A replay tells one message or call in one update.
+resume-silent  MUST  session-setup
+    `session/resume` shows no history before its answer.
+goes-on  MUST  session-setup
+    After load and resume the model knows what was said before.
+unknown-id  SHOULD  error
+    A session that cannot be opened is an error with its id, never a new session.
+answer  INTEROP  acp.el
+    The answers of load and resume are objects with modes and options.
+no-old-folders  MUST  session-setup
+    Additional folders of before are not restored by themselves.
+list  MUST  session-list
+    Saved sessions are listed with absolute folders; none is an empty list; the folder filter is exact.
+pages  SHOULD  session-list
+    Pages are bounded, the last one has no cursor, and a cursor that is not ours gets -32602.
+updated-at  MUST  session-list
+    `updatedAt` is a time with its zone in the form of RFC 3339.
+delete  SHOULD  session-delete
+    A deleted session is not listed any more; deleting one that is not there succeeds.
+close  MUST  session-setup
+    Closing cancels what runs, answers its prompt `cancelled`, and frees the session.
+close-unknown  SHOULD  TypeScript SDK
+    Closing a session that is not open succeeds.
+close-kills  INTEROP  session-setup
+    Closing and deleting end the commands of the session.
+locked  INTEROP  two editors
+    A session that another process has open cannot be opened twice.
+fork  SHOULD  session fork RFD
+    A fork begins with the conversation of the other session and leaves that as it is.
+archive  SHOULD  session archive RFD
+    Archived sessions are listed only on demand, and can be taken out again.
+status  SHOULD  session status RFD
+    The status of a session is told without opening it.
+title  SHOULD  session title RFD
+    A title that a person gives is stored, told and stays; an empty one gets -32602.
 """,
 )
 
@@ -190,6 +262,12 @@ queue  INTEROP  agents differ; clients send them
     A prompt to a busy session waits its turn, first come first served.
 concurrent-sessions  MUST  overview
     Sessions run side by side.
+trace-context  SHOULD  extensibility
+    Trace context in `_meta` is passed on.
+sign-of-life  INTEROP  people think that it hangs
+    A wait for the model, an approval or a tool that takes long is explained while it lasts.
+no-hostage  INTEROP  CodeCompanion never answers some requests
+    A client that never answers can still cancel and close.
 never-empty  INTEROP  clients show nothing
     A turn in which the model says nothing still shows something and ends with `end_turn`.
 usage  INTEROP  prompt-turn
@@ -295,6 +373,7 @@ REQUIREMENTS = (
     *SHUTDOWN,
     *INITIALIZE,
     *SESSION,
+    *SAVED,
     *PROMPT,
     *CANCEL,
     *TOOLS,
@@ -308,15 +387,6 @@ LATER: dict[str, tuple[Requirement, ...]] = {
         """
 mcp-servers  MUST  session-setup
     Servers spoken to over stdio are connected.
-""",
-    ),
-    "no load and resume yet, and additional folders are not announced": entries(
-        "session",
-        """
-additional-directories  MUST  session-setup
-    Additional folders are absolute, widen the boundary, and are never restored by themselves.
-announced-again  INTEROP  Zed
-    Commands and options are sent again after a session is loaded or resumed.
 """,
     ),
     "no commands of our own, and nothing that works between turns yet": entries(
@@ -342,8 +412,6 @@ released  MUST  terminals
         """
 elicitation  MUST  elicitation
     Questions come only in announced forms, ask for no secrets, and may be declined.
-trace-context  SHOULD  extensibility
-    Trace context in `_meta` is passed on.
 """,
     ),
 }

@@ -44,6 +44,14 @@ async def wait_for_command(root: Path, text: str) -> None:
             await anyio.sleep(LOOK_AGAIN_S)
 
 
+async def assert_gone(root: Path, text: str) -> None:
+    """Raises AssertionError when a process with `text` in its command line still runs after a while."""
+    with anyio.move_on_after(GONE_S):
+        while of_command(root, text):  # noqa: ASYNC110 -- nobody tells us
+            await anyio.sleep(LOOK_AGAIN_S)
+    assert not of_command(root, text)
+
+
 async def assert_all_gone(root: Path, within: float = GONE_S) -> None:
     """Raises AssertionError when a process started under `root` still runs after `within` seconds."""
     left, calm = alive(root), 0

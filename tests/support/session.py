@@ -111,14 +111,18 @@ class Prompt:
 
 
 class Session:
-    """One session of a client; `opened` is the result of session/new."""
+    """One session of a client; `opened` is the result of the request that opened it."""
 
-    def __init__(self, client: Client, cwd: Path, reply: Reply) -> None:
+    def __init__(
+        self, client: Client, cwd: Path, reply: Reply, session_id: str = "", asked_at: int = 0
+    ) -> None:
+        self.asked_at = asked_at
+        """Position in the client's record at which it was asked for."""
         self.client = client
         self.cwd = cwd
         self.reply = reply
         self.opened = reply.result
-        self.id: str = self.opened["sessionId"]
+        self.id: str = session_id or self.opened["sessionId"]
 
     async def start(self, prompt: str | list[JsonObject]) -> Prompt:
         """Send a prompt and do not wait."""
@@ -180,3 +184,11 @@ def opening(cwd: Path | str, **params: object) -> JsonObject:
 
 async def new_session(client: Client, cwd: Path, **params: object) -> Session:
     return Session(client, cwd, await client.ask("session/new", opening(cwd, **params)))
+
+
+async def reopen(method: str, client: Client, session: Session, **params: object) -> Session:
+    """`session/load`, `session/resume` or `session/fork` of a session, by this or another client."""
+    given = opening(session.cwd, sessionId=session.id, **params)
+    start = len(client.wire.lines)
+    reply = await client.ask(method, given)
+    return Session(client, session.cwd, reply, reply.result.get("sessionId", session.id), start)

@@ -69,7 +69,11 @@ class OpenAIChat:
         try:
             client = client_for(self._url)
             built = client.build_request(
-                "POST", self._url, content=content, headers=self._headers, timeout=self._timeout
+                "POST",
+                self._url,
+                content=content,
+                headers={**request.trace, **self._headers},
+                timeout=self._timeout,
             )
             with anyio.fail_after(self._route.request_limit_s):
                 response = await client.send(built, stream=True)

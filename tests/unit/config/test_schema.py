@@ -54,7 +54,7 @@ EVERY_KEY: dict[str, Any] = {
         "request_secs": 2,
         "bash_secs": 3,
         "bash_max_secs": 4,
-        "client_request_secs": 0.5,
+        "sign_of_life_secs": 0.5,
     },
     "context_window": 16000,
     "context_files": False,
