@@ -160,6 +160,19 @@ class OptionsChanged(NamedTuple):
     options: tuple[Option, ...]
 
 
+class TitleChanged(NamedTuple):
+    """A title given by a person is not replaced by one made up."""
+
+    title: str
+    by_person: bool = False
+
+
+class Archived(NamedTuple):
+    """The session was put out of sight, or taken back."""
+
+    archived: bool
+
+
 class CommandsChanged(NamedTuple):
     commands: tuple[Command, ...]
 
@@ -186,6 +199,8 @@ Event = (
     | UsageChanged
     | ModeChanged
     | OptionsChanged
+    | TitleChanged
+    | Archived
     | CommandsChanged
     | NoticeRaised
 )

@@ -54,7 +54,7 @@ class Encoder:
             case e.NoticeRaised(severity, title, description):
                 update: Json = {"sessionUpdate": "notice", "severity": severity, "title": title}
                 yield update | ({"description": description} if description else {})
-            case e.TurnStarted() | e.TurnEnded() | e.UserMessage():
+            case e.TurnStarted() | e.TurnEnded() | e.UserMessage() | e.TitleChanged() | e.Archived():
                 return  # the client knows: it asked, and gets the answer
 
     def tool_call(self, call_id: str) -> Json:
