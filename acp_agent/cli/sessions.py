@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -17,22 +18,31 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="list sessions, the one used last first")
+    listing = actions.add_parser("list", help="list sessions, the one used last first")
+    listing.add_argument("--archived", action="store_true", help="only those that were archived")
     show = actions.add_parser("show", help="print a session")
-    show.add_argument("session", metavar="SESSION", help="its id, or enough of its beginning")
     show.add_argument("--json", action="store_true", help="print its records, one JSON object a line")
+    delete = actions.add_parser("delete", help="delete a session for ever")
+    for action in (show, delete):
+        action.add_argument("session", metavar="SESSION", help="its id, or enough of its beginning")
 
 
 def run(args: argparse.Namespace) -> int:
     from acp_agent.config.paths import data_dir
-    from acp_agent.errors import AgentError
+    from acp_agent.errors import AgentError, JournalError
     from acp_agent.session.store import Store
 
     store = Store(data_dir(os.environ))
-    if args.action == "list":
-        return _list(store)
     try:
-        contents = store.read(store.complete(args.session))
+        if args.action == "list":
+            return _list(store, args.archived)
+        session_id = store.complete(args.session)
+        if args.action == "delete":
+            with contextlib.suppress(JournalError):  # a damaged one can be deleted too
+                store.read(session_id)
+            store.delete(session_id)
+            return 0
+        contents = store.read(session_id)
     except AgentError as error:
         print(f"acp-agent: {error}", file=sys.stderr)
         return 1
@@ -45,18 +55,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _list(store: Store) -> int:
-    from acp_agent.errors import JournalError
+def _list(store: Store, archived: bool) -> int:
+    from acp_agent.session.store import Query
 
-    status = 0
-    for summary in store.summaries():
-        if isinstance(summary, JournalError):
-            print(f"acp-agent: {summary}", file=sys.stderr)
-            status = 1
-            continue
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.updated))
-        print(f"{summary.session_id}  {when}  {summary.cwd}  {summary.title or '(no prompt yet)'}")
-    return status
+    query = Query(archived="only" if archived else "exclude")
+    while True:
+        page = store.page(query)
+        for entry in page.entries:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.updated))
+            print(f"{entry.session_id}  {when}  {entry.cwd}  {entry.title or '(no text)'}")
+        if page.next_cursor is None:
+            break
+        query = query._replace(cursor=page.next_cursor)
+    problems = store.unreadable()
+    for problem in problems:
+        print(f"acp-agent: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def _print_records(contents: Contents) -> None:
@@ -71,7 +85,7 @@ def _print_conversation(contents: Contents) -> None:
     created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(contents.header.created))
     print(f"{contents.header.session_id} in {contents.header.cwd}, begun {created}")
     titles: dict[str, str] = {}
-    for record in contents.records:
+    for record in contents.branch():
         _print_event(record, titles)
     print()
 
