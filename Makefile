@@ -8,7 +8,7 @@ PYTHON ?= $(shell .ci/python)
 UV := $(shell command -v uv 2>/dev/null)
 CLIENTS := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help demo test check unit format clients coverage bench clean
+.PHONY: help demo test check unit format clients coverage bench editors clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -37,6 +37,10 @@ format: $(VENV)/.developed
 
 bench: $(VENV)/.developed
 	$(BIN)/python -m tests.benchmarks
+
+# What is in editor-configs; a test compares them.
+editors: $(VENV)/.installed
+	$(BIN)/python -m acp_agent.cli.editor_setup.pages editor-configs
 
 clients: $(CLIENTS)
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "see it work: no model, no key, no network",
     "sessions": "list and show past sessions",
     "doctor": "check what the agent needs and say what to do",
+    "editors": "print what to write into an editor's configuration",
     "config": "show, check and describe the settings",
 }
 """Each is a module of this package with `add_arguments(parser)` and `run(args) -> exit status`."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import os
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
+
+    from acp_agent.cli.editor_setup.launch import Launch
+
+DEFAULT_EDITOR = "zed"
+_WIDTH = 78
 
 SCREEN = """\
 acp-agent {version}: a coding agent for editors that speak the Agent Client Protocol.
@@ -15,33 +22,15 @@ An editor starts this command and talks to it; on a terminal there are:
   acp-agent demo      see it work: no model, no key, no network
   acp-agent doctor    check what it needs, and what to do about it
   acp-agent chat      talk to it here, as an editor would
+  acp-agent editors   print what to write into an editor's configuration
   acp-agent --help    all commands
 
-Set up your editor
+Set up your editor: `acp-agent editors NAME`, where NAME is one of
+{names}
 
-Zed, in settings.json
-  "agent_servers": {{ "acp-agent": {{ "type": "custom",
-    "command": {command} }} }}
+For {title}, in {place}:
 
-JetBrains, in ~/.jetbrains/acp.json
-  {{ "agent_servers": {{ "acp-agent": {{
-    "command": {command} }} }} }}
-
-Neovim with CodeCompanion, then :CodeCompanionChat adapter=acp_agent
-  require("codecompanion").setup({{ adapters = {{ acp = {{ acp_agent = function()
-    return require("codecompanion.adapters").extend("kimi_cli", {{
-      name = "acp_agent", formatted_name = "acp-agent",
-      commands = {{ default = {{ {command} }} }} }}) end }} }} }})
-
-Emacs with agent-shell, then M-x agent-shell
-  (with-eval-after-load 'agent-shell
-    (add-to-list 'agent-shell-agent-configs (agent-shell-make-agent-config
-      :identifier 'acp-agent :mode-line-name "acp-agent" :buffer-name "acp-agent"
-      :shell-prompt "acp-agent> " :shell-prompt-regexp "acp-agent> "
-      :client-maker (lambda (buffer)
-        (agent-shell--make-acp-client :context-buffer buffer
-          :command {command})))))
-"""
+{configuration}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,27 +43,24 @@ def run(_: argparse.Namespace) -> int:
 
 def show() -> int:
     """Prints the screen; returns the exit status."""
-    print(screen(command_path()), end="")
+    from acp_agent.cli.editor_setup.launch import here
+
+    print(screen(here(), os.environ), end="")
     return 0
 
 
-def screen(command: str) -> str:
-    """The screen, with the command that editors should start."""
+def screen(launch: Launch, env: Mapping[str, str]) -> str:
+    """The screen, with the configuration of the first editor that is found here."""
     from acp_agent import __version__
+    from acp_agent.cli.editor_setup.catalogue import editors, found, place, render
 
-    # A JSON string is also one in Lua and Emacs Lisp.
-    return SCREEN.format(version=__version__, command=json.dumps(command, ensure_ascii=False))
-
-
-def command_path() -> str:
-    """The absolute path of the installed command; editors do not have the PATH of a shell."""
-    import os
-    import shutil
-    import sys
-
-    name = "acp-agent"
-    called = sys.argv[0]
-    if os.path.basename(called).startswith(name) and os.path.isfile(called):
-        return os.path.abspath(called)
-    beside = os.path.join(os.path.dirname(sys.executable), name)
-    return beside if os.path.isfile(beside) else shutil.which(name) or beside
+    known = editors()
+    editor = next((each for each in known.values() if found(each, env)), known[DEFAULT_EDITOR])
+    names = wrap(", ".join(known), _WIDTH, break_on_hyphens=False)
+    return SCREEN.format(
+        version=__version__,
+        names="\n".join(f"  {line}" for line in names),
+        title=editor.title,
+        place=place(editor, env) or editor.file,
+        configuration=render(editor, launch),
+    )

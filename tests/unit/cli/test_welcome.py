@@ -1,48 +1,56 @@
-"""The screen of `acp-agent` alone: it fits a terminal, and what it says to write is well formed."""
+"""The screen of `acp-agent` alone: it fits a terminal, and shows what `acp-agent editors` prints."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import TYPE_CHECKING
 
-from acp_agent.cli.welcome import command_path, screen
+import pytest
+
+from acp_agent.cli.editor_setup.catalogue import Editor, editors, render
+from acp_agent.cli.editor_setup.launch import command_path, here
+from acp_agent.cli.welcome import screen
 from tests.support.terminal import on_terminal
 from tests.support.workbench import agent_command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.workbench import Workbench
 
-COMMAND = "/home/me/.local/bin/acp-agent"
+AGENT = here("/home/me/.local/bin/acp-agent")
+EDITORS = editors()
 
 
-def test_it_fits_a_terminal() -> None:
-    lines = screen(COMMAND).splitlines()
-    assert max(map(len, lines)) <= 82
-    assert len(lines) <= 40
+@pytest.fixture
+def empty(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine without any editor."""
+    return {"HOME": str(tmp_path), "PATH": str(tmp_path)}
 
 
-def test_the_json_in_it_is_json() -> None:
-    text = screen(COMMAND)
-    zed = re.search(r'"agent_servers": .*?\} \}(?=\n)', text, re.DOTALL)
-    jetbrains = re.search(r'\{ "agent_servers": .*?\} \} \}(?=\n)', text, re.DOTALL)
-    assert zed is not None
-    assert jetbrains is not None
-    server = {"acp-agent": {"command": COMMAND}}
-    zed_server = {"acp-agent": {"type": "custom", "command": COMMAND}}
-    assert json.loads(f"{{{zed[0]}}}") == {"agent_servers": zed_server}
-    assert json.loads(jetbrains[0]) == {"agent_servers": server}
+@pytest.mark.parametrize("editor", EDITORS.values(), ids=EDITORS)
+def test_it_fits_a_terminal(empty: dict[str, str], tmp_path: Path, editor: Editor) -> None:
+    program = tmp_path / editor.programs[0]
+    program.write_text("", encoding="utf-8")
+    program.chmod(0o755)
+    text = screen(AGENT, empty)
+    assert len(text.splitlines()) <= 40
+    if editor.language != "sh":
+        assert max(map(len, text.replace(str(tmp_path), "/home/me").splitlines())) <= 82
 
 
-def test_its_parentheses_close() -> None:
-    for part in screen(COMMAND).split("\n\n"):
-        for opening, closing in ("()", "{}", "[]"):
-            assert part.count(opening) == part.count(closing), part
+def test_it_shows_the_configuration_of_an_editor_that_is_here(empty: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / ".jetbrains").mkdir()
+    text = screen(AGENT, empty)
+    assert text.endswith(render(EDITORS["jetbrains"], AGENT))
+    assert f"{tmp_path}/.jetbrains/acp.json" in text
 
 
-def test_an_odd_path_is_quoted() -> None:
-    assert '"/a \\"b\\" \\\\ c/acp-agent"' in screen('/a "b" \\ c/acp-agent')
+def test_it_shows_one_where_none_is_here_and_names_them_all(empty: dict[str, str]) -> None:
+    text = screen(AGENT, empty)
+    assert text.endswith(render(EDITORS["zed"], AGENT))
+    assert all(name in text for name in EDITORS)
 
 
 def test_the_command_is_named_by_its_absolute_path() -> None:
@@ -54,5 +62,5 @@ def test_the_command_is_named_by_its_absolute_path() -> None:
 async def test_it_is_what_the_command_alone_shows_on_a_terminal(workbench: Workbench) -> None:
     async with on_terminal(agent_command(), workbench.environment(), workbench.root) as terminal:
         await terminal.sees("acp-agent demo")
-        await terminal.sees(re.escape(json.dumps(agent_command()[0])))
+        await terminal.sees(re.escape(agent_command()[0]))
         assert await terminal.ended() == 0

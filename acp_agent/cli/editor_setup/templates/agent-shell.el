@@ -1,0 +1,14 @@
+(with-eval-after-load 'agent-shell
+  (add-to-list 'agent-shell-agent-configs
+               (agent-shell-make-agent-config
+                :identifier 'acp-agent
+                :mode-line-name "acp-agent"
+                :buffer-name "acp-agent"
+                :shell-prompt "acp-agent> "
+                :shell-prompt-regexp "acp-agent> "
+                :client-maker
+                (lambda (buffer)
+                  (agent-shell--make-acp-client
+                   :command @command@
+                   :command-params @args@
+                   :context-buffer buffer)))))

@@ -1,0 +1,13 @@
+require("codecompanion").setup({
+  adapters = {
+    acp = {
+      acp_agent = function()
+        return require("codecompanion.adapters").extend("kimi_cli", {
+          name = "acp_agent",
+          formatted_name = "acp-agent",
+          commands = { default = { "acp-agent", "connect", "devbox:7777" } },
+        })
+      end,
+    },
+  },
+})
