@@ -13,7 +13,7 @@ from acp_agent.permission.gate import Gate
 from acp_agent.permission.rules import Rule
 from acp_agent.session.options import Options
 from acp_agent.session.restore import last_id, loose_ends
-from acp_agent.session.session import Parts, Session
+from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acp_agent.config.schema import Settings
-    from acp_agent.events import Event, Listener
+    from acp_agent.events import Listener
     from acp_agent.models.routes import Route
     from acp_agent.permission.claims import Claim
     from acp_agent.permission.gate import Asker
@@ -39,18 +39,13 @@ class Begun(NamedTuple):
     contents: Contents | None = None
     """None for a new session."""
 
-    def past(self) -> list[Event]:
-        return [record.event for record in self.contents.branch()] if self.contents else []
-
-    def title(self) -> TitleChanged | None:
-        found: TitleChanged | None = None
-        for record in self.contents.records if self.contents else ():
-            if isinstance(record.event, TitleChanged):
-                found = record.event
-        return found
-
-    def last_id(self) -> int:
-        return last_id(record.event for record in self.contents.records) if self.contents else 0
+    def before(self) -> Before:
+        if self.contents is None:
+            return Before()
+        events = [record.event for record in self.contents.records]
+        titles = [event for event in events if isinstance(event, TitleChanged)]
+        branch = tuple(record.event for record in self.contents.branch())
+        return Before(Past(branch, self.contents.end.number), titles[-1] if titles else None, last_id(events))
 
 
 class Ground(NamedTuple):
@@ -80,7 +75,8 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     """The session, its past taken up where there is one."""
     settings, audience = ground.settings, company.audience
     history = History()
-    past = begun.past()
+    before = begun.before()
+    past = before.past.events if before.past else ()
     for event in past:
         history(event)
     feed = Feed((begun.journal, history, *company.listeners, audience), audience.drain)
@@ -108,7 +104,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     if begun.contents and begun.contents.skipped:
         skipped = "; ".join(begun.contents.skipped[:3])
         feed.emit(NoticeRaised("warning", f"Parts of this session's journal could not be read: {skipped}"))
-    return Session(begun.id, str(ground.cwd), parts, begun.title(), begun.last_id())
+    return Session(begun.id, str(ground.cwd), parts, before)
 
 
 def _options(gate: Gate, found: Sequence[Route]) -> Options:

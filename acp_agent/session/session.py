@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
     from acp_agent.session.audience import Audience, Watcher
-    from acp_agent.session.journal import Contents, Journal
+    from acp_agent.session.journal import Journal
     from acp_agent.session.options import Options
     from acp_agent.tools.registry import Toolset
     from acp_agent.turn.feed import Feed
@@ -57,6 +57,23 @@ class Asked(NamedTuple):
     """Who asked; it is not told what it has said itself."""
     trace: Mapping[str, str] = MappingProxyType({})
     """W3C trace context, passed on to services."""
+
+
+class Past(NamedTuple):
+    """The conversation until now."""
+
+    events: tuple[Event, ...]
+    last: int
+    """The number of the last record that was read."""
+
+
+class Before(NamedTuple):
+    """What a session that is taken up again begins with."""
+
+    past: Past | None = None
+    title: TitleChanged | None = None
+    last_id: int = 0
+    """The highest number in an id; see restore.last_id."""
 
 
 class Prompt:
@@ -110,31 +127,23 @@ class Parts(NamedTuple):
 State = Literal["working", "waiting", "idle"]
 
 
-class Past(NamedTuple):
-    """The conversation until now."""
-
-    events: tuple[Event, ...]
-    last: int
-    """The number of the last record that was read."""
-
-
 class Session:
     """Run `run` in a task of the owner's; the rest may be called from anywhere in the loop."""
 
-    def __init__(
-        self, session_id: str, cwd: str, parts: Parts, title: TitleChanged | None = None, last_id: int = 0
-    ) -> None:
-        """`title` and `last_id` are those of a session that is taken up again."""
+    def __init__(self, session_id: str, cwd: str, parts: Parts, before: Before | None = None) -> None:
+        """`before` is what there was of a session that is taken up again."""
+        before = before or Before()
         self.id = session_id
         self.cwd = cwd
-        self._title = title
+        self._title = before.title
+        self._past = before.past
         self._parts = parts
         self._queue: deque[Prompt] = deque()
         self._wake = anyio.Event()
         self._running: tuple[Prompt, anyio.CancelScope] | None = None
         self._closed = False
         self._ended = anyio.Event()
-        self._ids = count(last_id + 1)
+        self._ids = count(before.last_id + 1)
         parts.audience(CommandsChanged(()))
 
     # Who watches --------------------------------------------------------------------
@@ -192,8 +201,10 @@ class Session:
     async def past(self) -> Past:
         """What the journal holds of the conversation, for an editor that is to show it."""
         journal = self._parts.journal
+        if self._past and self._past.last == journal.number:
+            return self._past
         contents = await anyio.to_thread.run_sync(read, journal.path)
-        return Past(tuple(record.event for record in contents.branch()), _last(contents))
+        return Past(tuple(record.event for record in contents.branch()), contents.end.number)
 
     def since(self, last: int) -> tuple[Event, ...]:
         """What has been journalled after that record; at once, so that nothing comes in between."""
@@ -211,6 +222,7 @@ class Session:
         trace: Mapping[str, str] = MappingProxyType({}),
     ) -> Prompt:
         """Queues a prompt; see Asked."""
+        self._past = None  # it will not be all of it any more
         prompt = Prompt(Asked(content, by, trace), self._cancel_prompt)
         if self._closed:
             prompt.end("cancelled")
@@ -303,7 +315,3 @@ class Session:
 
     def _new_id(self, kind: str) -> str:
         return f"{kind}-{next(self._ids)}"
-
-
-def _last(contents: Contents) -> int:
-    return max((record.number for record in contents.records), default=0)
