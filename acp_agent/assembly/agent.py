@@ -48,8 +48,10 @@ KEEP_S = 1800.0
 class Agent:
     """acp.ports.Agent. Use as an async context manager; leaving it closes every session."""
 
-    def __init__(self, env: Mapping[str, str], overrides: Overrides) -> None:
+    def __init__(self, env: Mapping[str, str], overrides: Overrides, keep_s: float = KEEP_S) -> None:
+        """`keep_s` is how long a session goes on when a lost connection was its last one."""
         self._env = env
+        self._keep_s = keep_s
         self._overrides = overrides
         self._store = Store(paths.data_dir(env))
         self._overridden = providers.Overrides()
@@ -128,7 +130,7 @@ class Agent:
         return self._live.adopt(self._build(Begun(forked_id, journal, contents), ground))
 
     async def leave(self, session_id: str, watcher: Watcher, *, keep: bool) -> None:
-        await self._live.leave(session_id, watcher, KEEP_S if keep else 0.0)
+        await self._live.leave(session_id, watcher, self._keep_s if keep else 0.0)
 
     async def close_session(self, session_id: str) -> None:
         await self._live.close(session_id)
