@@ -32,9 +32,8 @@ async def opened(caller: Caller, workbench: Workbench) -> str:
 
 
 async def resumed(caller: Caller, workbench: Workbench, session_id: str, method: str = "resume") -> Any:
-    return await caller.ask(
-        f"session/{method}", sessionId=session_id, cwd=str(workbench.project), mcpServers=[]
-    )
+    cwd = str(workbench.project)
+    return await caller.ask(f"session/{method}", sessionId=session_id, cwd=cwd, mcpServers=[])
 
 
 def prompted(caller: Caller, session_id: str, text: str) -> int:
@@ -92,10 +91,9 @@ async def test_two_clients_watch_one_session(board: Switchboard, workbench: Work
     first, second = board.call(), board.call()
     session_id = await opened(first, workbench)
     await resumed(second, workbench, session_id)
-    assert (await first.answer(prompted(first, session_id, "say one")))["result"]["stopReason"] == "end_turn"
-    assert (await second.answer(prompted(second, session_id, "say two")))["result"][
-        "stopReason"
-    ] == "end_turn"
+    for caller, words in ((first, "say one"), (second, "say two")):
+        answer = await caller.answer(prompted(caller, session_id, words))
+        assert answer["result"]["stopReason"] == "end_turn"
     for caller, heard in ((first, "say two"), (second, "say one")):
         assert text_of(caller) == "onetwo"
         assert text_of(caller, "user_message_chunk") == heard
