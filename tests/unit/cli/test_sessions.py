@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import pytest
 
 from acp_agent.cli import main
+from acp_agent.cli.sessions import LISTED_AT_ONCE
 from acp_agent.events import Archived, TextDelta, TitleChanged
 from acp_agent.session.store import Store
 from tests.unit.session.given import asked, plant
@@ -43,13 +44,16 @@ def test_a_list_has_all_that_were_asked_something_the_one_used_last_first(
     tmp_path: Path, sessions: Sessions
 ) -> None:
     assert sessions("list") == (0, [], "")
-    for number in range(120):
-        plant(tmp_path, f"s-{number:03}", asked(f"prompt {number}"), at=1000.0 + number)
+    count = LISTED_AT_ONCE + 10
+    for number in range(count):
+        plant(tmp_path, f"s-{number:04}", asked(f"prompt {number}"), at=1000.0 + number)
     plant(tmp_path, "empty")
     plant(tmp_path, "away", asked("x"), TitleChanged("put away"), Archived(True))
     status, lines, error = sessions("list")
     assert (status, error) == (0, "")
-    assert [line.split("  ")[-1] for line in lines] == [f"prompt {number}" for number in range(119, -1, -1)]
+    assert [line.split("  ")[-1] for line in lines] == [
+        f"prompt {number}" for number in reversed(range(count))
+    ]
     assert [line.split("  ")[0] for line in sessions("list", "--archived").lines] == ["away"]
 
 
