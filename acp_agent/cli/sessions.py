@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from acp_agent.session.journal import Contents, Record
     from acp_agent.session.store import Store
 
+LISTED_AT_ONCE = 1000
+"""Each page looks at all files again."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(store: Store, archived: bool) -> int:
     from acp_agent.session.store import Query
 
-    query = Query(archived="only" if archived else "exclude")
+    query = Query(archived="only" if archived else "exclude", limit=LISTED_AT_ONCE)
     while True:
         page = store.page(query)
         for entry in page.entries:

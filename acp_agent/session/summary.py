@@ -67,7 +67,8 @@ class Summary(NamedTuple):
 def summary_of(contents: Contents) -> Summary:
     summary = Summary()
     for record in contents.records:
-        summary = summary.after(record.time, record.event)
+        if isinstance(record.event, TELLING):
+            summary = summary.after(record.time, record.event)
     return summary
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.agent import Agent
+from tests.benchmarks.sessions import Sessions
 from tests.support.workbench import agent_command
 
 IDLE_S = 1.0
@@ -126,10 +127,13 @@ def main() -> None:
         for _ in range(runs + 1):
             with tempfile.TemporaryDirectory(prefix="acp-agent-bench-") as folder:
                 found.append(measure(model, Path(folder)))
-    print(f"{'median of ' + str(runs) + ' runs':<36} {'median':>9} {'min':>9} {'max':>9}")
+    with tempfile.TemporaryDirectory(prefix="acp-agent-bench-") as folder:
+        sessions = Sessions(Path(folder))
+        found = [figures | sessions.measure() for figures in found]
+    print(f"{'median of ' + str(runs) + ' runs':<40} {'median':>9} {'min':>9} {'max':>9}")
     for name in found[0]:
         values = [figures[name] for figures in found[1:]]
-        print(f"{name:<36} {median(values):9.1f} {min(values):9.1f} {max(values):9.1f}")
+        print(f"{name:<40} {median(values):9.1f} {min(values):9.1f} {max(values):9.1f}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from acp_agent import events
@@ -14,6 +15,9 @@ from acp_agent.session.records import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+on_disk = settings(deadline=None)
+"""For properties that write files: how long that takes is not what they are about."""
 
 text = st.text(max_size=40)
 plain = st.dictionaries(text, st.none() | st.integers() | text | st.lists(text, max_size=2), max_size=3)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from acp_agent import events
 from acp_agent.session.store import Entry, Query, Store
-from tests.unit.session.given import asked, plant
+from tests.unit.session.given import asked, on_disk, plant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +69,7 @@ steps = st.builds(
 
 
 @given(st.lists(steps, max_size=15))
+@on_disk
 def test_an_index_that_was_kept_equals_one_that_is_made_anew(
     tmp_path_factory: pytest.TempPathFactory, given_steps: list[Step]
 ) -> None:
@@ -173,11 +174,6 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def make_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 def run_sql(*statements: str) -> Callable[[Path], None]:
     def run(path: Path) -> None:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -190,7 +186,7 @@ def run_sql(*statements: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     "damage",
     [
-        overwrite(b""), overwrite(b"no database" * 1000), cut, make_folder, os.unlink,
+        overwrite(b""), overwrite(b"no database" * 1000), cut, os.unlink,
         run_sql("PRAGMA user_version = 99"),
         run_sql("DROP TABLE session", "CREATE TABLE session (id)"),
         run_sql("UPDATE session SET folders = '[', offset = 'x', size = 0"),
@@ -209,9 +205,22 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path, damage: Callable[[Path], o
     assert entries(store) == expected
     plant(tmp_path, "more", asked("two"))
     assert len(entries(store)) == len(entries(Store(tmp_path))) == 51
+    assert len(rows(tmp_path)) == 51
+
+
+def test_where_there_can_be_no_index_there_are_lists(tmp_path: Path) -> None:
+    (tmp_path / "index.db").mkdir()
+    plant(tmp_path, "s", asked("one"))
+    store = Store(tmp_path)
+    assert ids(store) == {"s"}
+    plant(tmp_path, "more", asked("two"))
+    assert ids(store) == {"s", "more"}
+    store.delete("s")
+    assert ids(store) == {"more"}
 
 
 @given(st.lists(st.tuples(st.integers(min_value=0), st.integers(0, 255)), min_size=1, max_size=30))
+@on_disk
 def test_no_damage_is_an_error(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]
 ) -> None:
@@ -233,7 +242,9 @@ def test_while_another_process_holds_the_index_there_are_lists(tmp_path: Path) -
     plant(tmp_path, "more", asked("two"))
     with contextlib.closing(sqlite3.connect(tmp_path / "index.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
+        held = (tmp_path / "index.db").stat().st_ino
         assert ids(store) == {"s", "more"}
+        assert (tmp_path / "index.db").stat().st_ino == held
         other.execute("ROLLBACK")
         assert other.execute("SELECT count(*) FROM session").fetchone() == (1,)
     assert ids(Store(tmp_path)) == {"s", "more"}

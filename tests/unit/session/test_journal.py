@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from acp_agent import events
 from acp_agent.errors import JournalError
 from acp_agent.session.journal import Header, Journal, Record, read
-from tests.unit.session.given import line, plant, some_events
+from tests.unit.session.given import line, on_disk, plant, some_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,7 @@ def path_of(records: Sequence[Record]) -> list[int]:
 
 
 @given(st.lists(some_events, max_size=6), st.integers(min_value=0))
+@on_disk
 def test_a_journal_cut_at_any_byte_gives_what_was_whole(
     tmp_path_factory: pytest.TempPathFactory, given_events: list[events.Event], cut: int
 ) -> None:
@@ -79,6 +80,7 @@ steps = some_events | st.builds(Tear, st.integers(0, 150)) | st.builds(Branch, s
 
 
 @given(st.lists(steps, max_size=20))
+@on_disk
 def test_whatever_is_torn_and_branched_what_was_whole_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, given_steps: list[events.Event | Tear | Branch]
 ) -> None:
@@ -120,6 +122,7 @@ def test_whatever_is_torn_and_branched_what_was_whole_is_read_back(
 
 
 @given(st.lists(some_events, min_size=1, max_size=5), st.integers(min_value=0), st.binary(max_size=20))
+@on_disk
 def test_a_bad_line_is_skipped_and_named(
     tmp_path_factory: pytest.TempPathFactory, given_events: list[events.Event], where: int, junk: bytes
 ) -> None:
@@ -136,6 +139,7 @@ def test_a_bad_line_is_skipped_and_named(
 
 
 @given(st.lists(st.integers(min_value=0), min_size=1, max_size=12), st.sets(st.integers(1, 12)))
+@on_disk
 def test_a_branch_is_a_path_even_where_records_are_missing(
     tmp_path_factory: pytest.TempPathFactory, parents: list[int], lost: set[int]
 ) -> None:

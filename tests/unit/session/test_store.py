@@ -16,7 +16,7 @@ from acp_agent import events
 from acp_agent.errors import InvalidParams, JournalError, NotFound
 from acp_agent.session.store import Entry, Page, Query, Store
 from acp_agent.session.summary import archived, title_of
-from tests.unit.session.given import asked, plant
+from tests.unit.session.given import asked, on_disk, plant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,13 +55,13 @@ def test_a_session_that_is_not_there_is_an_error_with_its_id(tmp_path: Path, ses
     plant(tmp_path, "s")
     (tmp_path / "s.jsonl").write_text("outside", encoding="utf-8")
     store = Store(tmp_path)
-    asking: list[Callable[[str], object]] = [
+    asks: list[Callable[[str], object]] = [
         store.read,
         store.open,
         lambda session_id: store.fork(session_id, "/project"),
         lambda session_id: store.note(session_id, events.Archived(True)),
     ]
-    for ask in asking:
+    for ask in asks:
         with pytest.raises(NotFound) as caught:
             ask(session_id)
         assert caught.value.data == {"sessionId": session_id}
@@ -244,6 +244,7 @@ def test_the_one_used_last_comes_first(tmp_path: Path) -> None:
     st.lists(st.lists(st.integers(0, 9), max_size=2), max_size=8),
     st.integers(1, 3),
 )
+@on_disk
 def test_pages_visit_each_session_once_while_others_are_made(
     tmp_path_factory: pytest.TempPathFactory, times: list[int], more: list[list[int]], limit: int
 ) -> None:

@@ -13,7 +13,7 @@ from acp_agent.content import Image, Resource, Text
 from acp_agent.events import Archived, Event, TextDelta, TitleChanged, TurnEnded, UserMessage
 from acp_agent.session.journal import Header, Journal, read
 from acp_agent.session.summary import Look, archived, look, summary_of, title_of
-from tests.unit.session.given import asked, plant, some_events
+from tests.unit.session.given import asked, on_disk, plant, some_events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +75,7 @@ def check(path: Path, before: Look | None) -> Look:
 
 
 @given(st.lists(st.lists(some_events, max_size=3), max_size=4), st.integers(0, 30))
+@on_disk
 def test_looking_on_is_the_same_as_looking_at_all_of_it(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Event]], torn: int
 ) -> None:
@@ -101,3 +102,14 @@ def test_only_what_was_added_is_read(tmp_path: Path) -> None:
     assert look(path, seen).summary.prompt == "three"
     path.write_bytes(b"".join(data.splitlines(keepends=True)[:1]))
     assert not look(path, seen).summary.asked
+
+
+def test_a_line_that_was_seen_half_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    path = plant(tmp_path, "s", asked("one"))
+    data = path.read_bytes()
+    half = len(data) - 10
+    path.write_bytes(data[:half])
+    seen = look(path)
+    assert not seen.summary.asked
+    path.write_bytes(data)
+    assert look(path, seen).summary.asked
