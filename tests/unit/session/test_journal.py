@@ -27,13 +27,17 @@ HEADER = Header("s-1", "/project", 1_700_000_000.0)
 text = st.text(max_size=40)
 plain = st.dictionaries(text, st.none() | st.integers() | text | st.lists(text, max_size=2), max_size=3)
 locations = st.builds(events.Location, text, st.none() | st.integers(min_value=1))
-shown = st.builds(events.ShownText, text) | st.builds(events.ShownDiff, text, st.none() | text, text)
+shown = st.one_of(
+    st.builds(events.ShownText, text),
+    st.builds(events.ShownDiff, text, st.none() | text, text),
+    st.builds(events.ShownCommand, text, text, text, st.none() | st.integers(), st.none() | text, text, text),
+)
 parts = st.builds(Text, text) | st.builds(ResourceLink, text, text) | st.builds(Resource, text, text)
 some_events = st.one_of(
     st.builds(events.UserMessage, text, st.lists(parts, max_size=2).map(tuple)),
     st.builds(events.TextDelta, text, text),
     st.builds(events.ThoughtDelta, text, text),
-    st.builds(events.ToolCallStarted, text, text, text, text, st.just("read")),
+    st.builds(events.ToolCallStarted, text, text, text, text, st.just("read"), st.none() | text),
     st.builds(
         events.ToolCallUpdated, text, arguments=st.none() | text, raw_input=st.none() | plain,
         locations=st.none() | st.lists(locations, max_size=2).map(tuple),
@@ -106,6 +110,7 @@ def test_records_carry_parent_pointers_and_leave_out_what_only_watchers_need(tmp
             events.TextDelta("m", "a"),
             events.NoticeRaised("info", "not kept"),
             events.ToolCallProgress("c", ()),
+            events.OutputDelta("c", "not kept either"),
             events.TextDelta("m", "b"),
         ],
     )
