@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Asker
     from acp_agent.rpc.framing import LineBuffer
+    from acp_agent.tools.question import Forms
     from acp_agent.tools.registry import Toolset
     from acp_agent.transport.descriptors import Descriptors
     from acp_agent.turn.feed import Drain
     from acp_agent.workspace.documents import EditorFiles
+    from acp_agent.workspace.terminals import Terminals
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +77,14 @@ def adapter(name: str) -> Callable[..., Any]:
 
 
 class Surroundings(NamedTuple):
-    """What a session is told of beside its settings: who watches, who is asked, who serves files."""
+    """What a session is told of beside its settings: who watches, who is asked, who serves what."""
 
     asker: Asker
     files: EditorFiles | None
     listeners: tuple[Listener, ...]
     drain: Drain
+    terminals: Terminals | None = None
+    forms: Forms | None = None
 
 
 class Agent:
@@ -99,7 +103,7 @@ class Agent:
     async def new_session(self, request: NewSession) -> Session:
         def surroundings(session_id: str) -> Surroundings:
             editor = request.editor(session_id)
-            return Surroundings(EditorAsker(editor), editor, (editor,), editor.drain)
+            return Surroundings(EditorAsker(editor), editor, (editor,), editor.drain, editor, editor)
 
         return await self.open_session(Path(request.cwd), surroundings)
 
@@ -122,7 +126,7 @@ class Agent:
             history=history,
             options=_options(gate, found),
             gate=gate,
-            toolset=_toolset(cwd, settings, around.files),
+            toolset=_toolset(cwd, settings, around, paths.data_dir(self._env) / "outputs" / session_id),
             context=SessionContext(cwd, instructions),
             max_requests=settings.max_agent_turns,
         )
@@ -182,8 +186,10 @@ def _rules(settings: Settings) -> list[Rule]:
     ]
 
 
-def _toolset(cwd: Path, settings: Settings, files: EditorFiles | None) -> Toolset:
-    from acp_agent.tools.registry import Limits, Toolset, builtin
+def _toolset(cwd: Path, settings: Settings, around: Surroundings, outputs: Path) -> Toolset:
+    """`outputs` is the folder for output that is too long to be shown."""
+    from acp_agent.tools.registry import Desk, Limits, Toolset, builtin
+    from acp_agent.workspace.terminals import Consoles
     from acp_agent.workspace.workspace import open_workspace
 
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
@@ -192,7 +198,9 @@ def _toolset(cwd: Path, settings: Settings, files: EditorFiles | None) -> Toolse
         return analyse_shell(command, folder, (cwd,), adapter("shell.bash"))
 
     limits = Limits(settings.timeouts.bash_secs, settings.timeouts.bash_max_secs)
-    return Toolset(builtin(open_workspace(cwd, editor=files), analyse, limits))
+    desk = Desk(Consoles(settings.terminal, around.terminals, outputs), around.forms)
+    workspace = open_workspace(cwd, editor=around.files)
+    return Toolset(builtin(workspace, analyse, limits, desk=desk))
 
 
 def serve_stdio(
