@@ -41,7 +41,23 @@ class ShownDiff(NamedTuple):
     new_text: str
 
 
-Shown = ShownText | ShownDiff
+class ShownCommand(NamedTuple):
+    """A command and what it wrote."""
+
+    command: str
+    output: str = ""
+    state: str = ""
+    """How it ended, in words; empty while it has not."""
+    exit_code: int | None = None
+    """None also when it did not end by itself."""
+    signal: str | None = None
+    note: str = ""
+    """What else a person should know of how it ended."""
+    full_output: str = ""
+    """The file that holds all it wrote, where `output` does not."""
+
+
+Shown = ShownText | ShownDiff | ShownCommand
 
 
 class PlanEntry(NamedTuple):
@@ -108,6 +124,8 @@ class ToolCallStarted(NamedTuple):
     name: str
     title: str
     kind: ToolKind
+    terminal_cwd: str | None = None
+    """Where the command will run whose output comes as OutputDelta; None for calls that are no command."""
 
 
 class ToolCallUpdated(NamedTuple):
@@ -128,6 +146,16 @@ class ToolCallProgress(NamedTuple):
 
     call_id: str
     content: tuple[Shown, ...]
+
+
+class OutputDelta(NamedTuple):
+    """What the command of a running call wrote, appended to what it wrote before; not kept.
+
+    Holds no control characters but `\\n`, `\\t`, lone `\\r` and whole sequences that `console.STYLE` matches.
+    """
+
+    call_id: str
+    text: str
 
 
 class ToolCallFinished(NamedTuple):
@@ -203,6 +231,7 @@ Event = (
     | ToolCallStarted
     | ToolCallUpdated
     | ToolCallProgress
+    | OutputDelta
     | ToolCallFinished
     | PlanChanged
     | UsageChanged

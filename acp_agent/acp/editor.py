@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from acp_agent.acp import elicitation, terminals
 from acp_agent.acp.encoder import Encoder
 from acp_agent.acp.params import as_object, as_text
 from acp_agent.errors import PeerError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from acp_agent.acp.initialize import Client
+    from acp_agent.acp.params import Json
     from acp_agent.events import Event
     from acp_agent.rpc.peer import Peer
 
@@ -40,7 +42,7 @@ class Editor:
         self._peer = peer
         self._client = client
         self._session_id = session_id
-        self._encoder = Encoder()
+        self._encoder = Encoder(client)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, NoticeRaised | Waiting) and not self._client.shows_notices:
@@ -48,7 +50,7 @@ class Editor:
                 return
             event = ThoughtDelta("notice", f"{_line(event)}\n")  # what a person must know is not dropped
         for update in self._encoder.encode(event):
-            self._peer.notify("session/update", {"sessionId": self._session_id, "update": update})
+            self._update(update)
 
     async def drain(self) -> None:
         """Waits while the client is too far behind with reading."""
@@ -91,6 +93,57 @@ class Editor:
         if outcome.get("outcome") != "selected":
             return None
         return as_text(outcome.get("optionId"))
+
+    @property
+    def runs_terminals(self) -> bool:
+        """Whether the client runs commands in terminals of its own."""
+        return self._client.runs_terminals
+
+    @property
+    def shows_terminals(self) -> bool:
+        """Whether the client shows the output of commands that we run as a terminal."""
+        return self._client.shows_terminals
+
+    async def create_terminal(self, call_id: str, program: terminals.Program) -> terminals.Terminal:
+        """Runs a program in a new terminal, which the call shows from now on; see terminals.create."""
+        terminal = await terminals.create(self._peer, self._session_id, program, REQUEST_LIMIT_S)
+        self._update(self._encoder.show_terminal(call_id, terminal.id))
+        return terminal
+
+    @property
+    def shows_forms(self) -> bool:
+        """Whether the client can show a person a form."""
+        return self._client.shows_forms
+
+    @property
+    def opens_urls(self) -> bool:
+        """Whether the client can send a person to a page."""
+        return self._client.opens_urls
+
+    async def elicit_form(
+        self, message: str, schema: Json, call_id: str | None = None
+    ) -> elicitation.Elicited:
+        """Has the person fill in a form; `schema` is flat. Waits as long as they take. Raises PeerError."""
+        if not self.shows_forms:
+            raise PeerError("the client shows no forms")
+        request: Json = {"mode": "form", "message": message, "requestedSchema": schema}
+        return await elicitation.elicit(self._peer, self._session_id, call_id, request)
+
+    async def elicit_url(
+        self, message: str, url: str, elicitation_id: str, call_id: str | None = None
+    ) -> elicitation.Elicited:
+        """Asks whether the person will visit a page; accepting is no more than that. Raises PeerError."""
+        if not self.opens_urls:
+            raise PeerError("the client opens no pages")
+        request: Json = {"mode": "url", "message": message, "url": url, "elicitationId": elicitation_id}
+        return await elicitation.elicit(self._peer, self._session_id, call_id, request)
+
+    def elicitation_complete(self, elicitation_id: str) -> None:
+        """What the page of `elicit_url` was for is done."""
+        self._peer.notify("elicitation/complete", {"elicitationId": elicitation_id})
+
+    def _update(self, update: Json) -> None:
+        self._peer.notify("session/update", {"sessionId": self._session_id, "update": update})
 
     async def _request(self, method: str, params: dict[str, object]) -> object:
         params = {"sessionId": self._session_id, **params}

@@ -5,33 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acp_agent import events as e
+from acp_agent.acp.calls import CHUNK_CHARACTERS, Calls
 from acp_agent.acp.content import blocks_of
-from acp_agent.rpc.codec import encode
+from acp_agent.acp.initialize import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from acp_agent.acp.params import Json
 
-# Clients read lines of a few MiB at most. JSON takes up to six bytes for a character; with
-# these bounds a line stays under one MiB even then.
-CHUNK_CHARACTERS = 128 * 1024
-"""Longer text goes out in several chunks."""
-CONTENT_CHARACTERS = 128 * 1024
-"""More than this under a tool call is cut; the model's view is not affected."""
-DIFF_BYTES = 900 * 1024
-"""A difference whose JSON is longer than this is only mentioned; it must be shown whole or not at all."""
-RECORD_CHARACTERS = 64 * 1024
-"""A longer `rawInput` or `rawOutput` is only begun."""
-RAW_CHARACTERS = 8 * 1024
-"""More than this of one text in `rawInput` or `rawOutput` is cut."""
+NOBODY = Client()
+"""A client that offers nothing beyond the protocol's baseline."""
 
 
 class Encoder:
-    """One session's encoder. It remembers what is known of each unfinished call, for permission requests."""
+    """One session's encoder for one client. It remembers what that knows of each unfinished call."""
 
-    def __init__(self) -> None:
-        self._calls: dict[str, Json] = {}
+    def __init__(self, client: Client = NOBODY, *, live: bool = True) -> None:
+        """Unless `live`, events of an earlier process can be told: no terminal is mentioned."""
+        self._calls = Calls(client, live=live)
 
     def encode(self, event: e.Event) -> Iterator[Json]:
         """The updates that tell an editor of `event`; none for what only concerns us."""
@@ -40,8 +32,6 @@ class Encoder:
                 yield from _chunks("agent_message_chunk", message_id, text)
             case e.ThoughtDelta(message_id, text):
                 yield from _chunks("agent_thought_chunk", message_id, text)
-            case e.ToolCallStarted() | e.ToolCallUpdated() | e.ToolCallProgress() | e.ToolCallFinished():
-                yield from self._tool_call(event)
             case e.PlanChanged(entries):
                 yield {"sessionUpdate": "plan", "entries": [entry._asdict() for entry in entries]}
             case e.UsageChanged(used, size):
@@ -51,53 +41,24 @@ class Encoder:
                     yield {"sessionUpdate": "user_message_chunk", "messageId": message_id, "content": block}
             case e.TurnStarted() | e.TurnEnded() | e.Archived():
                 return  # who asked gets the answer
+            case (
+                e.ToolCallStarted()
+                | e.ToolCallUpdated()
+                | e.ToolCallProgress()
+                | e.OutputDelta()
+                | e.ToolCallFinished()
+            ):
+                yield from self._calls.encode(event)
             case _:
                 yield from _about_session(event)
 
     def tool_call(self, call_id: str) -> Json:
         """All that is known of a call, for a request that must stand on its own."""
-        return {"toolCallId": call_id, **self._calls.get(call_id, {})}
+        return self._calls.known(call_id)
 
-    def _tool_call(
-        self, event: e.ToolCallStarted | e.ToolCallUpdated | e.ToolCallProgress | e.ToolCallFinished
-    ) -> Iterator[Json]:
-        known = self._calls.setdefault(event.call_id, {})
-        if isinstance(event, e.ToolCallStarted):
-            fields: Json = {"title": event.title, "name": event.name, "kind": event.kind, "status": "pending"}
-            known.update(fields)
-            yield {"sessionUpdate": "tool_call", "toolCallId": event.call_id, **fields}
-            return
-        fields = _call_fields(event)
-        if isinstance(event, e.ToolCallFinished):
-            self._calls.pop(event.call_id)
-            if not event.content and event.failed and "content" not in known:
-                fields["content"] = [_shown(e.ShownText(event.output))]
-        else:
-            known.update(fields)
-        if fields:
-            yield {"sessionUpdate": "tool_call_update", "toolCallId": event.call_id, **fields}
-
-
-def _call_fields(event: e.ToolCallUpdated | e.ToolCallProgress | e.ToolCallFinished) -> Json:
-    """The fields of the call that `event` changes."""
-    fields: Json = {}
-    if event.content is not None:
-        fields["content"] = [_shown(shown) for shown in event.content]
-    if isinstance(event, e.ToolCallProgress):
-        return fields
-    if event.locations is not None:
-        fields["locations"] = [_location(location) for location in event.locations]
-    if isinstance(event, e.ToolCallFinished):
-        fields["status"] = "failed" if event.failed else "completed"
-        fields["rawOutput"] = _bounded(event.record if event.record is not None else {"output": event.output})
-        return fields
-    if event.title is not None:
-        fields["title"] = event.title
-    if event.status is not None:
-        fields["status"] = event.status
-    if event.raw_input is not None:
-        fields["rawInput"] = _bounded(event.raw_input)
-    return fields
+    def show_terminal(self, call_id: str, terminal_id: str) -> Json:
+        """The update after which a call shows a terminal of the client's."""
+        return self._calls.show_terminal(call_id, terminal_id)
 
 
 def _about_session(event: e.Event) -> Iterator[Json]:
@@ -152,38 +113,6 @@ def _chunks(kind: str, message_id: str, text: str) -> Iterator[Json]:
     for start in range(0, len(text), CHUNK_CHARACTERS):
         piece = text[start : start + CHUNK_CHARACTERS]
         yield {"sessionUpdate": kind, "messageId": message_id, "content": {"type": "text", "text": piece}}
-
-
-def _shown(shown: e.Shown) -> Json:
-    if isinstance(shown, e.ShownText):
-        return {
-            "type": "content",
-            "content": {"type": "text", "text": _clipped(shown.text, CONTENT_CHARACTERS)},
-        }
-    diff: Json = {"type": "diff", "path": shown.path, "oldText": shown.old_text, "newText": shown.new_text}
-    large = len(shown.old_text or "") + len(shown.new_text) > CONTENT_CHARACTERS
-    if large and len(encode(diff)) > DIFF_BYTES:
-        return _shown(e.ShownText(f"{shown.path} changes; the difference is too large to show."))
-    return diff
-
-
-def _bounded(record: dict[str, object]) -> Json:
-    """`record` with its long texts cut; what is shown in full is in the content."""
-    bounded: Json = {
-        key: _clipped(value, RAW_CHARACTERS) if isinstance(value, str) else value
-        for key, value in record.items()
-    }
-    text = encode(bounded).decode()
-    return bounded if len(text) <= RECORD_CHARACTERS else {"cut": _clipped(text, RAW_CHARACTERS)}
-
-
-def _clipped(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}\n[{len(text) - limit} more characters]"
-
-
-def _location(location: e.Location) -> Json:
-    found: Json = {"path": location.path}
-    return found | ({"line": location.line} if location.line is not None else {})
 
 
 def _commands(commands: tuple[e.Command, ...]) -> list[Json]:

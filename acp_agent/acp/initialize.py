@@ -25,6 +25,14 @@ class Client(NamedTuple):
     reads_files: bool = False
     writes_files: bool = False
     shows_notices: bool = False
+    runs_terminals: bool = False
+    """Runs commands in terminals of its own."""
+    shows_terminals: bool = False
+    """Shows the output of our commands as a terminal: Zed's extension `terminal_output`."""
+    appends_output: bool = False
+    """Takes the output of our commands piece by piece: the extension `terminal_output_delta`."""
+    shows_forms: bool = False
+    opens_urls: bool = False
 
 
 def client_of(params: object) -> Client:
@@ -34,12 +42,19 @@ def client_of(params: object) -> Client:
     offered = as_object(values.get("clientCapabilities"))
     files = as_object(offered.get("fs"))
     session = as_object(offered.get("session"))
+    elicitation = as_object(offered.get("elicitation"))
+    extensions = as_object(offered.get("_meta"))
     return Client(
         name=as_text(info.get("name")) or "",
         version=as_text(info.get("version")) or "",
         reads_files=files.get("readTextFile") is True,
         writes_files=files.get("writeTextFile") is True,
         shows_notices=isinstance(session.get("notices"), dict),
+        runs_terminals=offered.get("terminal") is True,
+        shows_terminals=extensions.get("terminal_output") is True,
+        appends_output=extensions.get("terminal_output_delta") is True,
+        shows_forms=isinstance(elicitation.get("form"), dict),
+        opens_urls=isinstance(elicitation.get("url"), dict),
     )
 
 

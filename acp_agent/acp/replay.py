@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acp_agent.acp.encoder import CHUNK_CHARACTERS, Encoder
+from acp_agent.acp.calls import CHUNK_CHARACTERS
+from acp_agent.acp.encoder import Encoder
 from acp_agent.acp.params import as_object, as_text
 from acp_agent.rpc.codec import encode
 
@@ -30,7 +31,7 @@ PRESENT = frozenset({"current_mode_update", "config_option_update", "available_c
 
 def replay(events: Iterable[Event]) -> Iterator[Json]:
     """The updates that show `events` to a client that knows nothing of them."""
-    encoder = Encoder()
+    encoder = Encoder(live=False)
     return compact(update for event in events for update in encoder.encode(event))
 
 

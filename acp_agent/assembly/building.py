@@ -94,7 +94,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=_options(gate, ground.models),
         gate=gate,
-        toolset=_toolset(ground, audience),
+        toolset=_toolset(ground, audience, paths.data_dir(ground.env) / "outputs" / begun.id),
         context=SessionContext(ground.cwd, ground.folders, instructions),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
@@ -120,8 +120,11 @@ def _rules(settings: Settings) -> list[Rule]:
     ]
 
 
-def _toolset(ground: Ground, audience: Audience) -> Toolset:
+def _toolset(ground: Ground, audience: Audience, outputs: Path) -> Toolset:
+    """`outputs` is the folder for output that is too long to be shown."""
+    from acp_agent.tools.question import Questions
     from acp_agent.tools.registry import Limits, Toolset, builtin
+    from acp_agent.workspace.terminals import Consoles
     from acp_agent.workspace.workspace import open_workspace
 
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
@@ -131,4 +134,7 @@ def _toolset(ground: Ground, audience: Audience) -> Toolset:
 
     timeouts = ground.settings.timeouts
     workspace = open_workspace(ground.cwd, ground.folders, audience)
-    return Toolset(builtin(workspace, analyse, Limits(timeouts.bash_secs, timeouts.bash_max_secs)))
+    limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
+    consoles = Consoles(ground.settings.terminal, audience, outputs)
+    tools = builtin(workspace, analyse, limits, consoles=consoles)
+    return Toolset(tools, [Questions(audience)])

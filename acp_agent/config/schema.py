@@ -18,6 +18,8 @@ Mode = Literal["standard", "restrictive", "accept", "yolo"]
 Operation = Literal["read", "edit", "execute", "network", "mcp", "memory", "skill", "agent", "meta"]
 Action = Literal["allow", "ask", "deny"]
 
+Terminal = Literal["auto", "editor", "agent"]
+
 MODES: tuple[str, ...] = get_args(Mode)
 
 _SECRETS = frozenset({"api_key", "headers"})
@@ -80,6 +82,7 @@ class Settings(NamedTuple):
     context_files: bool = True
     max_tokens: int | None = None
     temperature: float | None = None
+    terminal: Terminal = "auto"
 
 
 def schema_text() -> str:

@@ -123,6 +123,8 @@ class Peer:
         self._cancel = cancel
         self._ids = count(1)
         self._outgoing: dict[Id, _Outgoing] = {}
+        self._late: dict[Id, Callable[[object], object]] = {}
+        """Who is told of answers that nobody waits for."""
         self._incoming: dict[Id, _Incoming] = {}
         self._answered = anyio.Event()
         self._closed = False
@@ -141,6 +143,8 @@ class Peer:
             self._closed = True
             for waiting in self._outgoing.values():
                 waiting.arrived.set()
+            for request_id in tuple(self._late):
+                self._late.pop(request_id)(None)
             await self._router.ended()
             with anyio.move_on_after(LAST_ANSWERS_S):
                 while self._incoming:
@@ -156,17 +160,35 @@ class Peer:
         """Waits while the other side is too far behind."""
         await self._channel.drain()
 
-    async def request(self, method: str, params: dict[str, object], timeout_s: float | None) -> object:
+    def post(self, method: str, params: dict[str, object], then: Callable[[object], object]) -> None:
+        """Sends a request that is not waited for and never cancelled, and tells `then` its result.
+
+        `then` gets None for an error, and when the other side ends the stream first. After that
+        requests are still sent: who has nothing more to say may yet read.
+        """
+        request_id = self._send_request(method, params)
+        if self._closed:
+            then(None)
+        else:
+            self._late[request_id] = then
+
+    async def request(
+        self,
+        method: str,
+        params: dict[str, object],
+        timeout_s: float | None,
+        late: Callable[[object], object] | None = None,
+    ) -> object:
         """Asks the other side; `timeout_s` None waits for ever, for answers that a person gives.
 
         Raises PeerError with the other side's code, PeerTimeout or ConnectionClosed. Cancelling
-        the call, or its timeout, also cancels the request on the other side; a late answer is ignored.
+        the call, or its timeout, also cancels the request on the other side; a late result is
+        ignored unless `late` takes it.
         """
         if self._closed:
             raise ConnectionClosed(f"{method} was not answered: the other side is gone")
-        request_id = next(self._ids)
+        request_id = self._send_request(method, params)
         waiting = self._outgoing[request_id] = _Outgoing()
-        self._channel.send(encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}))
         answered = False
         try:
             with anyio.move_on_after(timeout_s):
@@ -175,7 +197,7 @@ class Peer:
         finally:
             del self._outgoing[request_id]
             if not answered:
-                self.notify(self._cancel.method, {self._cancel.id_key: request_id})
+                self._give_up(request_id, waiting, late)
         if not answered:
             raise PeerTimeout(f"{method} was not answered within {timeout_s:g} s")
         if waiting.answer is None:
@@ -183,6 +205,20 @@ class Peer:
         if waiting.answer.error is not None:
             raise _peer_error(method, waiting.answer.error)
         return waiting.answer.result
+
+    def _give_up(self, request_id: int, waiting: _Outgoing, late: Callable[[object], object] | None) -> None:
+        if waiting.answer is not None:  # it came just when we stopped waiting
+            if late:
+                late(_result(waiting.answer))
+            return
+        self.notify(self._cancel.method, {self._cancel.id_key: request_id})
+        if late and not self._closed:
+            self._late[request_id] = late
+
+    def _send_request(self, method: str, params: dict[str, object]) -> int:
+        request_id = next(self._ids)
+        self._channel.send(encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}))
+        return request_id
 
     def _accept(self, message: Message, tasks: TaskGroup) -> None:
         match message:
@@ -197,7 +233,9 @@ class Peer:
                 if waiting := self._outgoing.get(response_id):
                     waiting.answer = message
                     waiting.arrived.set()
-            case Malformed(bare_id=bare_id) if bare_id is not None and bare_id in self._outgoing:
+                elif response_id in self._late:
+                    self._late.pop(response_id)(_result(message))
+            case Malformed(bare_id=bare_id) if bare_id in self._outgoing or bare_id in self._late:
                 self._accept(Response(bare_id, None, None), tasks)
             case Malformed(error, request_id):
                 self._channel.send(failure(request_id, error))
@@ -243,6 +281,10 @@ class Peer:
         incoming = self._incoming.get(wanted)
         if incoming and not self._router.cancels_itself(incoming.request):
             incoming.scope.cancel()
+
+
+def _result(answer: Response) -> object:
+    return answer.result if answer.error is None else None
 
 
 def _failure(request: Request, error: Exception) -> bytes:

@@ -20,6 +20,9 @@ from acp_agent.events import (
     UserMessage,
 )
 from acp_agent.permission.gate import Answer
+from acp_agent.tools.question import Forms
+from acp_agent.workspace.documents import EditorFiles
+from acp_agent.workspace.terminals import METHOD_NOT_FOUND, Terminals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,12 +32,13 @@ if TYPE_CHECKING:
     from acp_agent.events import Event
     from acp_agent.permission.gate import AskOption
     from acp_agent.permission.gate import Question as GateQuestion
+    from acp_agent.workspace.terminals import Program, Terminal
 
 KEPT_NOTICES = 20
 """Of those raised while nobody watched."""
 
 
-class Watcher(Protocol):
+class Watcher(EditorFiles, Terminals, Forms, Protocol):
     """An editor that has the session open."""
 
     def __call__(self, event: Event, /) -> None: ...
@@ -47,23 +51,9 @@ class Watcher(Protocol):
         """The id of the chosen option, None for no choice. Raises PeerError."""
         ...
 
-    @property
-    def reads(self) -> bool: ...
-
-    @property
-    def writes(self) -> bool: ...
-
-    async def read_text(self, path: str) -> str:
-        """Raises PeerError."""
-        ...
-
-    async def write_text(self, path: str, text: str) -> None:
-        """Raises PeerError."""
-        ...
-
 
 class Audience:
-    """A listener, permission.gate.Asker and workspace.documents.EditorFiles over all watchers."""
+    """All watchers as one listener, permission.gate.Asker and as each of the services of Watcher."""
 
     def __init__(self) -> None:
         self.asking: Watcher | None = None
@@ -167,6 +157,34 @@ class Audience:
             if watcher.writes:
                 return await watcher.write_text(path, text)
         raise ConnectionClosed(f"{path} was not written: the editor is gone")
+
+    # workspace.terminals.Terminals and tools.question.Forms -------------------------------
+
+    @property
+    def runs_terminals(self) -> bool:
+        return any(watcher.runs_terminals for watcher in self._watchers)
+
+    @property
+    def shows_terminals(self) -> bool:
+        return any(watcher.shows_terminals for watcher in self._watchers)
+
+    async def create_terminal(self, call_id: str, program: Program) -> Terminal:
+        for watcher in self._by_preference():
+            if watcher.runs_terminals:
+                return await watcher.create_terminal(call_id, program)
+        raise PeerError("no editor runs terminals any more", METHOD_NOT_FOUND)
+
+    @property
+    def shows_forms(self) -> bool:
+        return any(watcher.shows_forms for watcher in self._watchers)
+
+    async def elicit_form(
+        self, message: str, schema: dict[str, object], call_id: str | None = None
+    ) -> tuple[str, dict[str, object]]:
+        for watcher in self._by_preference():
+            if watcher.shows_forms:
+                return await watcher.elicit_form(message, schema, call_id)
+        raise ConnectionClosed("nobody is there to be asked")
 
     def _by_preference(self) -> Iterator[Watcher]:
         if self.asking in self._watchers:

@@ -7,7 +7,7 @@ the person what would happen, `run` does it once the gate has approved the claim
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,17 @@ class ToolResult(NamedTuple):
 class Progress(Protocol):
     """How a running call reports. Calls may come often; they are coalesced."""
 
+    @property
+    def call_id(self) -> str:
+        """Of the call that runs; unique within the session."""
+        ...
+
     def show(self, shown: Sequence[Shown]) -> None:
         """Replaces what the person sees of the call so far."""
+        ...
+
+    def output(self, text: str) -> None:
+        """More of what the call's command writes; see events.OutputDelta for what it may hold."""
         ...
 
     def plan(self, entries: Sequence[PlanEntry]) -> None:
@@ -69,7 +78,7 @@ class Call(Protocol):
 
 
 class Tool(Protocol):
-    """One tool of a session."""
+    """One tool of a session. One that runs commands is a CommandTool as well."""
 
     @property
     def spec(self) -> ToolSpec:
@@ -86,4 +95,14 @@ class Tool(Protocol):
 
     def bind(self, arguments: dict[str, object]) -> Call:
         """Checks `arguments`; raises ToolError naming what is wrong, expected and given."""
+        ...
+
+
+@runtime_checkable
+class CommandTool(Protocol):
+    """A tool whose calls run commands."""
+
+    @property
+    def terminal_cwd(self) -> str | None:
+        """Where the next command will run, if its output comes through Progress."""
         ...

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from acp_agent.errors import ToolError
-from acp_agent.events import ShownText
+from acp_agent.events import ShownCommand
 from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
 from acp_agent.tools.parameters import Param, Parameters
-from acp_agent.tools.shortening import fenced, one_line, relayed, without_middle
+from acp_agent.tools.shortening import one_line, relayed, without_middle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from acp_agent.events import Location, Shown, ToolKind
     from acp_agent.permission.claims import Claim
-    from acp_agent.tools.base import Call, Progress, Tool
+    from acp_agent.tools.base import Call, CommandTool, Progress, Tool
+    from acp_agent.workspace.output import Whole
     from acp_agent.workspace.processes import CommandSpec, Exit
+    from acp_agent.workspace.terminals import Consoles, TerminalRun
 
-LIVE_CHARACTERS = 32 << 10
-"""Of the end of the output while it comes."""
-SHOWN_CHARACTERS = 128 << 10
-"""Of the whole output when it is there."""
+log = logging.getLogger(__name__)
+
+SHOWN_CHARACTERS = 120 << 10
+"""Of the whole output when it is there; what is longer is kept in a file."""
 LEFT_BEHIND = "Processes it had left in the background were ended."
+ONLY_THE_END = "The editor kept only the end of the output."
 
 PARAMETERS = Parameters(Param("command"), Param("timeout", "number", "Seconds", optional=True, minimum=1))
 DESCRIPTION = (
@@ -39,16 +43,29 @@ class Analyse(Protocol):
     def __call__(self, command: str, cwd: Path, /) -> tuple[Claim, ...]: ...
 
 
+class Times(NamedTuple):
+    """In seconds."""
+
+    usual_s: float
+    """Unless the model asks for another time."""
+    longest_s: float
+
+
 class BashTool:
     kind: ToolKind = "execute"
     reads_only = False
     spec = ToolSpec("bash", DESCRIPTION, PARAMETERS.schema())
 
-    def __init__(self, cwd: Path, analyse: Analyse, timeout_s: float, max_timeout_s: float) -> None:
+    def __init__(self, cwd: Path, analyse: Analyse, times: Times, consoles: Consoles) -> None:
         self._cwd = cwd
         self._analyse = analyse
-        self._timeout_s = timeout_s
-        self._max_timeout_s = max_timeout_s
+        self._times = times
+        self._consoles = consoles
+
+    @property
+    def terminal_cwd(self) -> str | None:
+        """Where the next command will run, unless it is in a terminal of the editor's."""
+        return None if self._consoles.chosen else str(self._cwd)
 
     def bind(self, arguments: dict[str, object]) -> Call:
         given = PARAMETERS.check("bash", arguments)
@@ -59,16 +76,16 @@ class BashTool:
 
         if "\0" in command:
             raise ToolError("command holds a NUL character, which no shell command can. Send it without.")
-        timeout_s = min(given.number("timeout", self._timeout_s), self._max_timeout_s)
-        return BashCall(CommandSpec(command, self._cwd, timeout_s), command, self._analyse)
+        timeout_s = min(given.number("timeout", self._times.usual_s), self._times.longest_s)
+        return BashCall(CommandSpec(command, self._cwd, timeout_s), command, self._analyse, self._consoles)
 
 
 class BashCall:
-    def __init__(self, spec: CommandSpec, command: str, analyse: Analyse) -> None:
+    def __init__(self, spec: CommandSpec, command: str, analyse: Analyse, consoles: Consoles) -> None:
         self._spec = spec
         self._command = command
         self._analyse = analyse
-        self._tail = ""
+        self._consoles = consoles
 
     @property
     def title(self) -> str:
@@ -82,44 +99,107 @@ class BashCall:
         return self._analyse(self._command, self._spec.cwd)
 
     async def preview(self) -> tuple[Shown, ...]:
-        return (self._shown(""),)
+        return (ShownCommand(self._command),)
 
     async def run(self, progress: Progress) -> ToolResult:
-        from acp_agent.workspace.output import overwrite
-        from acp_agent.workspace.processes import run
-
-        def take(text: str) -> None:
-            self._tail = (self._tail + text)[-LIVE_CHARACTERS:]
-            progress.show((self._shown(overwrite(self._tail)),))
-
         start = time.monotonic()
-        done = await run(self._spec, take)
-        state = self._state(done)
-        output = done.output.rstrip("\n")
+        ran = await self._in_editor(progress.call_id) or await self._here(progress)
+        output = ran.output.rstrip("\n")
+        shown = ShownCommand(
+            self._command,
+            without_middle(output, SHOWN_CHARACTERS),
+            ran.state,
+            None if ran.timed_out else ran.code,
+            ran.signal,
+            ran.note,
+            ran.full_output,
+        )
+        end = f"{ran.state}. {ran.note}" if ran.note else ran.state
         return ToolResult(
-            f"{relayed(output)}\n{state}" if output else state,
-            shown=(self._shown(without_middle(output, SHOWN_CHARACTERS), state),),
+            f"{relayed(output)}\n{end}" if output else end,
+            shown=(shown,),
             record={
                 "command": self._command,
-                "output": done.output,
-                "exit_code": done.code,
-                "signal": done.signal,
-                "timed_out": done.timed_out,
+                "output": ran.output,
+                "exit_code": ran.code,
+                "signal": ran.signal,
+                "timed_out": ran.timed_out,
                 "seconds": round(time.monotonic() - start, 3),
             },
-            failed=done.code != 0 or done.timed_out,
+            failed=ran.code != 0 or ran.timed_out,
         )
 
-    def _state(self, done: Exit) -> str:
-        """How it ended, for everybody."""
-        if done.timed_out:
-            return f"timed out after {self._spec.timeout_s:g} s, killed"
-        state = f"exit code {done.code}" if done.signal is None else f"killed by {_name(done.signal)}"
-        return f"{state}. {LEFT_BEHIND}" if done.left_behind else state
+    async def _in_editor(self, call_id: str) -> _Ran | None:
+        """Runs it in a terminal of the editor's; None when it has not run."""
+        from acp_agent.workspace.terminals import run_in_terminal
 
-    def _shown(self, output: str, state: str = "") -> ShownText:
-        console = fenced(f"$ {self._command}\n{output}", "console")
-        return ShownText(f"{console}\n{state}" if state else console)
+        editor = self._consoles.chosen
+        if editor is None:
+            return None
+        spec = self._spec
+        done = await run_in_terminal(editor, call_id, self._command, spec.cwd, spec.timeout_s)
+        return self._of_terminal(done) if done else None
+
+    async def _here(self, progress: Progress) -> _Ran:
+        from acp_agent.workspace.output import Whole
+        from acp_agent.workspace.processes import run
+
+        whole = Whole()
+
+        def take(text: str) -> None:
+            whole.add(text)
+            progress.output(text)
+
+        progress.show((ShownCommand(self._command),))
+        done = await run(self._spec, take)
+        ran = self._of_process(done)
+        return ran._replace(full_output=await self._keep(progress.call_id, whole))
+
+    def _of_process(self, done: Exit) -> _Ran:
+        signal = None if done.signal is None else _name(done.signal)
+        ran = self._ran(_Ran(done.code, signal, done.timed_out, done.output))
+        return ran._replace(note=LEFT_BEHIND) if done.left_behind and not done.timed_out else ran
+
+    def _of_terminal(self, done: TerminalRun) -> _Ran:
+        ran = self._ran(_Ran(done.code, done.signal, done.timed_out, done.output))
+        notes = [ONLY_THE_END] if done.truncated else []
+        if done.trouble:
+            notes.append(f"The editor: {done.trouble}")
+        return ran._replace(note=" ".join(notes))
+
+    def _ran(self, ran: _Ran) -> _Ran:
+        """With how it ended, for everybody."""
+        if ran.timed_out:
+            return ran._replace(state=f"timed out after {self._spec.timeout_s:g} s, killed")
+        if ran.signal is not None:
+            return ran._replace(state=f"killed by {ran.signal}")
+        return ran._replace(state="ended, exit code unknown" if ran.code is None else f"exit code {ran.code}")
+
+    async def _keep(self, call_id: str, whole: Whole) -> str:
+        """Writes output that is too long to be shown to a file; where that is."""
+        import anyio.to_thread
+
+        if whole.characters <= SHOWN_CHARACTERS or self._consoles.outputs is None:
+            return ""
+        path = self._consoles.outputs / f"{call_id}.txt"
+        try:
+            await anyio.to_thread.run_sync(whole.save, path)
+        except ToolError as error:
+            log.warning("%s", error)
+            return ""
+        return str(path)
+
+
+class _Ran(NamedTuple):
+    """A command that has run, wherever."""
+
+    code: int | None
+    signal: str | None
+    timed_out: bool
+    output: str
+    state: str = ""
+    note: str = ""
+    full_output: str = ""
 
 
 def _name(number: int) -> str:
@@ -133,5 +213,5 @@ def _name(number: int) -> str:
 
 if TYPE_CHECKING:
 
-    def conforms(tool: BashTool, call: BashCall) -> tuple[Tool, Call]:
-        return tool, call
+    def conforms(tool: BashTool, call: BashCall) -> tuple[Tool, CommandTool, Call]:
+        return tool, tool, call

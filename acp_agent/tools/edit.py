@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from acp_agent.console import fenced
 from acp_agent.errors import ToolError
 from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
 from acp_agent.tools.changes import report, shown_change
 from acp_agent.tools.parameters import Param, Parameters
-from acp_agent.tools.shortening import fenced
 from acp_agent.tools.target import Target
 from acp_agent.workspace.text import Text, plain
 

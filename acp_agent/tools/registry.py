@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from acp_agent.errors import ToolError
-from acp_agent.tools.bash import BashTool
+from acp_agent.tools.bash import BashTool, Times
 from acp_agent.tools.edit import EditTool
 from acp_agent.tools.grep import GrepTool
 from acp_agent.tools.listing import GlobTool, ListTool
@@ -13,9 +14,10 @@ from acp_agent.tools.read import ReadTool
 from acp_agent.tools.todo import TodoTool
 from acp_agent.tools.write import WriteTool
 from acp_agent.workspace.programs import on_path
+from acp_agent.workspace.terminals import Consoles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from acp_agent.models.messages import ToolSpec
     from acp_agent.tools.base import Tool
@@ -33,30 +35,69 @@ class Limits(NamedTuple):
     """The longest it may ask for."""
 
 
+NAMED = 40
+"""So many tools are named to a model that asked for one there is not."""
+
+
+class ToolSource(Protocol):
+    """Tools that come and go while the session lasts."""
+
+    def tools(self) -> Sequence[Tool]:
+        """Those there are now."""
+        ...
+
+    async def settle(self) -> None:
+        """Called before a turn: waits, within a bound, for tools that are about to come."""
+        ...
+
+
 class Toolset:
     """Tools by name, in the order in which the model is told of them."""
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
+    def __init__(self, tools: Iterable[Tool], sources: Sequence[ToolSource] = ()) -> None:
+        """Of two tools with one name the first counts: what a source brings replaces nothing."""
         self._tools = {tool.spec.name: tool for tool in tools}
-        self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in self._tools.values())
+        self._sources = sources
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told, now."""
+        return tuple(tool.spec for tool in self._all().values())
 
     def find(self, name: str) -> Tool | None:
-        return self._tools.get(name)
+        return self._tools.get(name) or self._all().get(name)
 
     def get(self, name: str) -> Tool:
         """Raises ToolError naming the tools there are."""
-        tool = self._tools.get(name)
+        tool = self.find(name)
         if tool is None:
-            raise ToolError(f"There is no tool {name[:100]!r}. Use one of: {', '.join(self._tools)}.")
+            there_are = ", ".join(islice(self._all(), NAMED))
+            raise ToolError(f"There is no tool {name[:100]!r}. Use one of: {there_are}.")
         return tool
+
+    async def settle(self) -> None:
+        """Called before a turn."""
+        for source in self._sources:
+            await source.settle()
+
+    def _all(self) -> dict[str, Tool]:
+        found = dict(self._tools)
+        for tool in chain.from_iterable(source.tools() for source in self._sources):
+            found.setdefault(tool.spec.name, tool)
+        return found
 
 
 def builtin(
-    workspace: Workspace, analyse: Analyse, limits: Limits | None = None, programs: Programs | None = None
+    workspace: Workspace,
+    analyse: Analyse,
+    limits: Limits | None = None,
+    programs: Programs | None = None,
+    consoles: Consoles | None = None,
 ) -> tuple[Tool, ...]:
     """The tools every session has. `programs` are looked up on the path unless given."""
     limits = limits or Limits()
     programs = programs or on_path(workspace.roots.cwd)
+    times = Times(limits.bash_s, limits.bash_max_s)
     return (
         ReadTool(workspace),
         WriteTool(workspace),
@@ -64,6 +105,6 @@ def builtin(
         ListTool(workspace),
         GlobTool(workspace, programs),
         GrepTool(workspace, programs),
-        BashTool(workspace.roots.cwd, analyse, limits.bash_s, limits.bash_max_s),
+        BashTool(workspace.roots.cwd, analyse, times, consoles or Consoles()),
         TodoTool(),
     )

@@ -43,14 +43,6 @@ def one_line(text: str, limit: int = TITLE_CHARACTERS) -> str:
     return (first + ("…" if more else "")).replace(":", "∶")  # noqa: RUF001 -- looks like one and is none
 
 
-def fenced(text: str, language: str = "") -> str:
-    """`text` as a block of code for clients, which show Markdown."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language}\n{text.rstrip(chr(10))}\n{fence}"
-
-
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import anyio
 
 from acp_agent.errors import AgentError, ToolError
-from acp_agent.events import PlanChanged, ToolCallFinished, ToolCallProgress, ToolCallUpdated
+from acp_agent.events import OutputDelta, PlanChanged, ToolCallFinished, ToolCallProgress, ToolCallUpdated
 from acp_agent.permission.gate import PendingCall, Refusal
 from acp_agent.turn.pulse import Pulse
 from acp_agent.turn.repair import parse_arguments
@@ -175,10 +175,13 @@ class _Progress:
 
     def __init__(self, feed: Feed, call_id: str) -> None:
         self._feed = feed
-        self._call_id = call_id
+        self.call_id = call_id
 
     def show(self, shown: Sequence[Shown]) -> None:
-        self._feed.emit(ToolCallProgress(self._call_id, tuple(shown)))
+        self._feed.emit(ToolCallProgress(self.call_id, tuple(shown)))
+
+    def output(self, text: str) -> None:
+        self._feed.emit(OutputDelta(self.call_id, text))
 
     def plan(self, entries: Sequence[PlanEntry]) -> None:
         self._feed.emit(PlanChanged(tuple(entries)))

@@ -2,7 +2,8 @@
 
 Pieces of text that come close together are joined, and of a running tool's progress only
 the latest is kept, so that listeners get tens of events a second and not thousands. The
-order never changes, and nothing waits longer than the window.
+order never changes, but for the output of commands that run side by side, of which each is
+joined for itself; nothing waits longer than its window.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from acp_agent.events import TextDelta, ThoughtDelta, ToolCallProgress
+from acp_agent.events import OutputDelta, TextDelta, ThoughtDelta, ToolCallProgress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 TEXT_WINDOW_S = 0.016
 """Text waits so long for more: well under the 50 ms at which an eye sees a step."""
+OUTPUT_WINDOW_S = 0.05
+"""A command's output may be much, and to clients without terminals all that they show goes each time."""
 PROGRESS_WINDOW_S = 0.2
 """Progress repeats all that is shown, so it comes less often."""
 
@@ -43,22 +46,23 @@ class Feed:
         self._listeners = listeners
         self.drain = drain
         self._loop = asyncio.get_running_loop()
-        self._kind: type[TextDelta] | type[ThoughtDelta] | None = None
-        self._message_id = ""
-        self._pieces: list[str] = []
+        self._kind: type[TextDelta | ThoughtDelta | OutputDelta] = TextDelta
+        self._pieces: dict[str, list[str]] = {}
+        """Text that waits, all of one kind, by the id of its message or call."""
         self._progress: ToolCallProgress | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._last_flush = 0.0
 
     def emit(self, event: Event) -> None:
         """Delivers `event`, after everything that came before it."""
-        if isinstance(event, TextDelta | ThoughtDelta):
-            kind = type(event)
-            if self._progress or kind is not self._kind or event.message_id != self._message_id:
+        if isinstance(event, TextDelta | ThoughtDelta | OutputDelta):
+            kind, of = type(event), event[0]
+            joins = kind is self._kind and (of in self._pieces or kind is OutputDelta)
+            if self._progress or not joins:
                 self.flush()
-                self._kind, self._message_id = kind, event.message_id
-            self._pieces.append(event.text)
-            self._wait(TEXT_WINDOW_S)
+                self._kind = kind
+            self._pieces.setdefault(of, []).append(event.text)
+            self._wait(OUTPUT_WINDOW_S if kind is OutputDelta else TEXT_WINDOW_S)
         elif isinstance(event, ToolCallProgress):
             if self._pieces or (self._progress and self._progress.call_id != event.call_id):
                 self.flush()
@@ -73,11 +77,11 @@ class Feed:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if self._pieces and self._kind:
-            text = "".join(self._pieces)
-            self._pieces.clear()
+        if self._pieces:
+            waiting, self._pieces = self._pieces, {}
             self._last_flush = self._loop.time()
-            self._deliver(self._kind(self._message_id, text))
+            for of, pieces in waiting.items():
+                self._deliver(self._kind(of, "".join(pieces)))
         if self._progress:
             progress, self._progress = self._progress, None
             self._last_flush = self._loop.time()

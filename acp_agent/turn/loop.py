@@ -29,6 +29,7 @@ from acp_agent.models.stream import (
     TextPiece,
     ThoughtPiece,
 )
+from acp_agent.tools.base import CommandTool
 from acp_agent.turn.dispatch import Requested, run_calls
 from acp_agent.turn.pulse import Pulse
 
@@ -149,7 +150,9 @@ def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
     call = answer.calls[slot] = Requested(turn.new_id("call"), name)
     tool = turn.toolset.find(name)
     title = name.capitalize() if tool else f"Unknown tool {name}"
-    turn.feed.emit(ToolCallStarted(call.id, answer.message_id, name, title, tool.kind if tool else "other"))
+    kind = tool.kind if tool else "other"
+    cwd = tool.terminal_cwd if isinstance(tool, CommandTool) else None
+    turn.feed.emit(ToolCallStarted(call.id, answer.message_id, name, title, kind, cwd))
 
 
 def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer) -> None:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import TYPE_CHECKING
+
+from acp_agent.console import STYLE, STYLE_TAIL, overwrite, plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HELD_CHARACTERS = 4096
 """An escape sequence that is longer is none."""
+
+WHOLE_CHARACTERS = 16 << 20
+"""Of one command's output that is kept for a file, in memory until the command ends."""
 
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
@@ -15,15 +24,18 @@ _ESCAPE = re.compile(
 )
 _UNFINISHED = re.compile(r"(?:\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)|\r)\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_STYLED_CONTROL = re.compile(rf"\x1b(?!{STYLE_TAIL})|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
 class Decoder:
     """Turns bytes into text piece by piece; what is split between pieces comes with the later one.
 
-    A lone `\\r` stays: what follows it overwrites the line, see `overwrite`.
+    A lone `\\r` stays: what follows it overwrites the line, see `console.overwrite`. With `styled`
+    colours and the like stay too, see `console.STYLE`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, styled: bool = False) -> None:
+        self._styled = styled
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
 
@@ -34,16 +46,48 @@ class Decoder:
             unfinished = _UNFINISHED.search(text, max(0, len(text) - HELD_CHARACTERS))
             if unfinished:
                 text, self._held = text[: unfinished.start()], unfinished.group()
+        control = _CONTROL
         if "\x1b" in text:
-            text = _ESCAPE.sub("", text)
-        return _CONTROL.sub("", text.replace("\r\n", "\n"))
+            text = _ESCAPE.sub(_style if self._styled else "", text)
+            control = _STYLED_CONTROL if self._styled else _CONTROL
+        return control.sub("", text.replace("\r\n", "\n"))
 
 
-def overwrite(text: str) -> str:
-    """`text` as a terminal would leave it: of a line that was written over, the last state."""
-    if "\r" not in text:
-        return text
-    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+def _style(found: re.Match[str]) -> str:
+    return found.group() if STYLE.fullmatch(found.group()) else ""
+
+
+def readable(text: str) -> str:
+    """A text that comes from a terminal, without what only a terminal understands."""
+    return _decoded(text.encode("utf-8", "replace"))
+
+
+class Whole:
+    """All of a text, up to a limit, for a file."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self._pieces: list[str] = []
+        self._limit = WHOLE_CHARACTERS
+
+    def add(self, text: str) -> None:
+        room = self._limit - self.characters
+        if room > 0:
+            self._pieces.append(text[:room])
+        self.characters += len(text)
+
+    def save(self, path: Path) -> None:
+        """Writes the file, in a folder for its owner alone. Raises ToolError."""
+        from acp_agent.workspace.files import trouble, write_bytes
+
+        text = plain("".join(self._pieces))
+        if self.characters > self._limit:
+            text += f"\n[… {self.characters - self._limit} more characters left out …]\n"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise trouble("write", path, error) from error
+        write_bytes(path, text.encode("utf-8", "replace"))
 
 
 class Kept:

@@ -80,11 +80,11 @@ class Exit(NamedTuple):
 async def run(spec: CommandSpec, on_output: Callable[[str], None]) -> Exit:
     """Runs a command to its end and returns what it wrote, middle left out beyond the limit.
 
-    `on_output` gets every piece as it comes, without control characters but `\\n`, `\\t` and lone
-    `\\r`; it must not raise. Raises ToolError when the command cannot be started.
+    `on_output` gets every piece as it comes, without control characters but those of
+    events.OutputDelta; it must not raise. Raises ToolError when the command cannot be started.
     """
     kept = Kept(spec.output_limit_bytes)
-    decoder = Decoder()
+    decoder = Decoder(styled=True)
 
     def take(data: bytes) -> None:
         kept.add(data)

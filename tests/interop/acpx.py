@@ -29,8 +29,17 @@ INTERRUPTED = 130
 
 
 async def drive(workbench: Workbench, prompt: str, decision: str, cancel: bool) -> Outcome:
+    return await run(workbench, prompt, decision, cancel, [])
+
+
+async def drive_without_terminals(workbench: Workbench, prompt: str, decision: str, cancel: bool) -> Outcome:
+    return await run(workbench, prompt, decision, cancel, ["--no-terminal"])
+
+
+async def run(workbench: Workbench, prompt: str, decision: str, cancel: bool, more: list[str]) -> Outcome:
     agent = shlex.join(agent_command())
-    options = ["--format", "json", "--cwd", str(workbench.project), "--agent", agent, *DECISIONS[decision]]
+    options = ["--format", "json", "--cwd", str(workbench.project), "--agent", agent]
+    options += [*DECISIONS[decision], *more]
     frames: list[JsonObject] = []
     text = ""
     with anyio.fail_after(WAIT_S * 3):

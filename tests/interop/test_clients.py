@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     Drive = Callable[[Workbench, str, str, bool], Awaitable[Outcome]]
 
-CLIENTS = [acpx.drive, typescript.drive, python_sdk.drive]
-each_client = pytest.mark.parametrize("drive", CLIENTS, ids=["acpx", "typescript", "python"])
+CLIENTS = [acpx.drive, acpx.drive_without_terminals, typescript.drive, python_sdk.drive]
+each_client = pytest.mark.parametrize(
+    "drive", CLIENTS, ids=["acpx", "acpx-no-terminal", "typescript", "python"]
+)
 FIXED = FILES["calc.py"].replace("a - b", "a + b")
 
 pytestmark = pytest.mark.counterpart
@@ -38,7 +40,10 @@ async def test_reads_edits_and_runs(checkout: Workbench, drive: Drive) -> None:
     assert (read.now["kind"], edit.now["kind"], run.now["kind"]) == ("read", "edit", "execute")
     assert [call.states for call in (read, edit, run)] == [["pending", "in_progress", "completed"]] * 3
     assert (edit.diff["oldText"], edit.diff["newText"]) == (FILES["calc.py"], FIXED)
-    assert "all good" in run.text
+    assert run.now["rawOutput"]["output"] == "all good\n"
+    assert {item["type"] for item in run.now["content"]} == (
+        {"terminal"} if drive is acpx.drive else {"content"}
+    )
     assert [request["toolCall"]["toolCallId"] for request in outcome.permissions] == [run.now["toolCallId"]]
     assert chunks(outcome.updates, "agent_message_chunk") == "The sum is right."
     assert (outcome.stop_reason, outcome.complaints) == ("end_turn", "")

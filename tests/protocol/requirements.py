@@ -328,6 +328,8 @@ whole-plan  MUST  agent-plan
     Each plan update holds the whole plan.
 streamed-output  INTEROP  tool-calls
     A command's output is shown while it runs, and its exit status at the end.
+bounded-output  INTEROP  clients read lines of a few MiB, and people less
+    Of long output a person sees a part and where the rest is.
 """,
 )
 
@@ -364,6 +366,28 @@ missing-file  INTEROP  CodeCompanion and Toad answer with an empty text
     A missing file is known as missing, whatever the client answers for it.
 unsaved-buffers  INTEROP  file-system
     Reads see the editor's unsaved text and edits go through the editor, what it makes of them included.
+elicitation  MUST  elicitation
+    Questions come only in announced forms, ask for no secrets, and may be declined.
+""",
+)
+
+TERMINALS = entries(
+    "terminals",
+    """
+choice  INTEROP  terminals; Zed shows ours
+    Commands run in the client's terminals where they are offered and the settings do not say otherwise.
+lifecycle  MUST  terminals
+    A terminal is created, shown by its call, waited for, read and released; the record has its text alone.
+environment  INTEROP  clients give terminals their own environment
+    No secret is sent for a terminal, and none that we know of is seen in it.
+cancelled  MUST  terminals
+    Terminals of a cancelled turn are killed and released.
+released  MUST  terminals
+    Every terminal is released, whatever fails.
+fallback  INTEROP  clients offer what they do not have
+    A command that no terminal has run is run by the agent; one that may have run, or was refused, is not.
+display  INTEROP  Zed's extension terminal_output, codex-acp's terminal_output_delta
+    The output of our own commands goes live to clients that say they know how, and as text to others.
 """,
 )
 
@@ -379,6 +403,7 @@ REQUIREMENTS = (
     *TOOLS,
     *PERMISSION,
     *SERVICES,
+    *TERMINALS,
 )
 
 LATER: dict[str, tuple[Requirement, ...]] = {
@@ -396,22 +421,6 @@ slash-command  INTEROP  slash-commands
     A known command is the beginning of the first text block; other blocks may follow.
 updates-between-turns  SHOULD  the draft of v2
     Updates outside a turn are allowed.
-""",
-    ),
-    "commands do not run in the client's terminals yet": entries(
-        "terminals",
-        """
-cancelled  MUST  terminals
-    Terminals of a cancelled turn are killed and released.
-released  MUST  terminals
-    Every terminal is released, whatever fails.
-""",
-    ),
-    "no questions to the person and no service to trace yet": entries(
-        "services",
-        """
-elicitation  MUST  elicitation
-    Questions come only in announced forms, ask for no secrets, and may be declined.
 """,
     ),
 }

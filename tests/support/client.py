@@ -23,6 +23,7 @@ FULL: JsonObject = {"fs": {"readTextFile": True, "writeTextFile": True}, "termin
 NOTHING: JsonObject = {}
 
 INTERNAL_ERROR = -32603
+INVALID_PARAMS = -32602
 METHOD_NOT_FOUND = -32601
 
 Handler = Callable[[JsonObject], Awaitable[JsonObject | None]]
@@ -69,7 +70,7 @@ class Client:
         self.capabilities: JsonObject = {}
         self.introduced: JsonObject = {}
         """What `initialize` was answered with."""
-        self._tasks = tasks
+        self.tasks = tasks
         self._ids = itertools.count(100)  # away from ids that tests write by hand
         wire.on_message = self._serve
 
@@ -125,7 +126,7 @@ class Client:
 
     def _serve(self, message: JsonObject) -> None:
         if "method" in message and "id" in message:
-            self._tasks.start_soon(self._answer, message)
+            self.tasks.start_soon(self._answer, message)
 
     async def _answer(self, message: JsonObject) -> None:
         answer: JsonObject = {"jsonrpc": "2.0", "id": message["id"]}

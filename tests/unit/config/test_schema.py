@@ -60,6 +60,7 @@ EVERY_KEY: dict[str, Any] = {
     "context_files": False,
     "max_tokens": 1000,
     "temperature": 0.7,
+    "terminal": "editor",
 }
 
 

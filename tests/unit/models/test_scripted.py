@@ -344,7 +344,7 @@ class TestFile:
         [
             (
                 {"users": "x"},
-                'unknown key "users". Write only "failed", "last_result", "results" and "user".',
+                'unknown key "users". Write only "earlier", "failed", "last_result", "results" and "user".',
             ),
             ({"user": 1}, '"user" must be a string, got 1.'),
             ({"user": "("}, '"user" is not a regular expression: missing ), unterminated subpattern'),

@@ -11,6 +11,7 @@ import pytest
 
 from acp_agent.errors import AgentError, ConnectionClosed, MethodNotFound, PeerError, PeerTimeout
 from acp_agent.rpc.peer import CancelMethod, Peer, Reply
+from tests.support.memory import MemoryChannel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -22,38 +23,6 @@ NOTHING: dict[str, object] = {}
 CANCEL = CancelMethod("$/cancel_request", "requestId")
 
 
-class MemoryChannel:
-    """One end of a pipe: what is sent arrives at `other`."""
-
-    def __init__(self) -> None:
-        self.other: MemoryChannel | None = None
-        self._lines: list[bytes] = []
-        self._news = anyio.Event()
-        self._ended = False
-
-    def send(self, line: bytes) -> None:
-        assert self.other is not None
-        self.other.put(line)
-
-    def put(self, line: bytes) -> None:
-        self._lines.append(line)
-        self._news.set()
-
-    def end(self) -> None:
-        self._ended = True
-        self._news.set()
-
-    async def drain(self) -> None:
-        return
-
-    async def receive(self) -> list[bytes]:
-        while not self._lines and not self._ended:
-            self._news = anyio.Event()
-            await self._news.wait()
-        lines, self._lines = self._lines, []
-        return lines
-
-
 class Answers:
     """A router with a few methods; it writes down what happens to it."""
 
@@ -61,6 +30,7 @@ class Answers:
         self.heard: list[str] = []
         self.begun = anyio.Event()
         self.gone_on = anyio.Event()
+        self.may_answer = anyio.Event()
 
     def request(self, request: Request) -> Work:
         self.heard.append(f"request {request.method}")
@@ -69,6 +39,8 @@ class Answers:
                 return partial(self._echo, request.params)
             case "wait":
                 return self._wait
+            case "slow":
+                return self._slow
             case "reply":
                 return self._reply
             case "bug":
@@ -88,6 +60,13 @@ class Answers:
         finally:
             self.gone_on.set()
 
+    async def _slow(self) -> object:
+        """Answers, cancelled or not."""
+        self.begun.set()
+        with anyio.CancelScope(shield=True):
+            await self.may_answer.wait()
+        return "late"
+
     async def _reply(self) -> object:
         return Reply("first", then=lambda: self.heard.append("then"))
 
@@ -102,12 +81,12 @@ class Answers:
 
 
 @asynccontextmanager
-async def connected() -> AsyncGenerator[tuple[Peer, Answers, MemoryChannel]]:
+async def connected(router: Answers | None = None) -> AsyncGenerator[tuple[Peer, Answers, MemoryChannel]]:
     """A peer to ask with, the router at the other end, and the asker's channel."""
     near, far = MemoryChannel(), MemoryChannel()
     near.other, far.other = far, near
     answers = Answers()
-    asker = Peer(near, Answers(), CANCEL)
+    asker = Peer(near, router or Answers(), CANCEL)
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(asker.serve)
@@ -229,3 +208,78 @@ async def test_an_id_that_is_in_use_is_refused() -> None:
             channel.other.put(b'{"jsonrpc":"2.0","id":1,"method":"echo"}')
         assert [error.peer_code for error in caught] == [-32600]
         assert answers.heard == ["request wait"]
+
+
+async def test_a_late_result_goes_to_whoever_wants_it() -> None:
+    """A terminal that comes when nobody waits for it any more has to be given back."""
+    async with connected() as (peer, answers, channel):
+        late: list[object] = []
+        arrived = anyio.Event()
+
+        def take(result: object) -> None:
+            late.append(result)
+            arrived.set()
+
+        with pytest.raises(PeerTimeout):
+            await peer.request("wait", {}, 0.01, take)
+        await arrived.wait()
+        assert late == [None]  # it took the cancellation for the end
+        arrived = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            answers.begun = anyio.Event()
+            tasks.start_soon(peer.request, "slow", NOTHING, None, take)
+            await answers.begun.wait()
+            tasks.cancel_scope.cancel()
+        channel.put(b'{"jsonrpc":"2.0","id":2,"result":{"terminalId":"t"}}')
+        await arrived.wait()
+        assert late == [None, {"terminalId": "t"}]
+        answers.may_answer.set()
+
+
+async def test_a_result_that_comes_while_its_wait_is_cancelled_is_late_too() -> None:
+    late: list[object] = []
+    scope = anyio.CancelScope()
+
+    class Stopping(Answers):
+        def notification(self, notification: Notification) -> None:
+            scope.cancel()
+
+    async with connected(Stopping()) as (peer, answers, channel):
+
+        async def ask() -> None:
+            with scope:
+                await peer.request("wait", {}, None, late.append)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await answers.begun.wait()
+            channel.put(b'{"jsonrpc":"2.0","method":"stop"}')
+            channel.put(b'{"jsonrpc":"2.0","id":1,"result":"now"}')
+    assert scope.cancelled_caught
+    assert late == ["now"]
+
+
+async def test_a_posted_request_tells_its_result_once_and_is_never_cancelled() -> None:
+    async with connected() as (peer, answers, _):
+        results: list[object] = []
+        for method in ("echo", "refuse"):
+            peer.post(method, {"method": method}, results.append)
+        await peer.request("echo", {}, 5)
+        assert len(results) == 2
+        assert {"method": "echo"} in results
+        assert None in results
+        assert answers.heard == ["request echo", "request refuse", "request echo"]
+
+
+async def test_what_is_posted_after_the_end_is_sent_and_not_waited_for() -> None:
+    async with connected() as (peer, answers, channel):
+        results: list[object] = []
+        peer.post("wait", {}, results.append)
+        await answers.begun.wait()
+        channel.end()
+        with pytest.raises(ConnectionClosed):
+            await peer.request("wait", {}, None)
+        peer.post("echo", {}, results.append)
+        assert results == [None, None]
+        while "request echo" not in answers.heard:
+            await anyio.lowlevel.checkpoint()

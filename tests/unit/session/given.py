@@ -22,7 +22,11 @@ on_disk = settings(deadline=None)
 text = st.text(max_size=40)
 plain = st.dictionaries(text, st.none() | st.integers() | text | st.lists(text, max_size=2), max_size=3)
 locations = st.builds(events.Location, text, st.none() | st.integers(min_value=1))
-shown = st.builds(events.ShownText, text) | st.builds(events.ShownDiff, text, st.none() | text, text)
+shown = st.one_of(
+    st.builds(events.ShownText, text),
+    st.builds(events.ShownDiff, text, st.none() | text, text),
+    st.builds(events.ShownCommand, text, text, text, st.none() | st.integers(), st.none() | text, text, text),
+)
 parts = st.builds(Text, text) | st.builds(ResourceLink, text, text) | st.builds(Resource, text, text)
 choices = st.lists(st.builds(events.Choice, text, text), max_size=2).map(tuple)
 some_events = st.one_of(

@@ -248,7 +248,13 @@ def test_records_carry_parent_pointers_and_leave_out_what_only_watchers_need(tmp
     path = tmp_path / "s.jsonl"
     write(
         path,
-        [text("a"), events.NoticeRaised("info", "not kept"), events.ToolCallProgress("c", ()), text("b")],
+        [
+            text("a"),
+            events.NoticeRaised("info", "not kept"),
+            events.ToolCallProgress("c", ()),
+            events.OutputDelta("c", "nor this"),
+            text("b"),
+        ],
     )
     assert [(record.number, record.parent) for record in read(path).records] == [(1, 0), (2, 1)]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acp_agent.permission.claims import Claim
+from acp_agent.tools.question import Questions
 from acp_agent.tools.registry import Limits, Toolset, builtin
 from acp_agent.workspace.workspace import open_workspace
 
@@ -14,19 +15,27 @@ if TYPE_CHECKING:
 
     from acp_agent.events import PlanEntry, Shown
     from acp_agent.tools.base import Call, ToolResult
+    from acp_agent.tools.question import Forms
     from acp_agent.workspace.programs import Programs
+    from acp_agent.workspace.terminals import Consoles
     from tests.unit.workspace.editor import Editor
 
 
 class Seen:
     """A tools.base.Progress that remembers."""
 
+    call_id = "call-1"
+
     def __init__(self) -> None:
+        self.written = ""
         self.shown: list[tuple[Shown, ...]] = []
         self.plans: list[tuple[PlanEntry, ...]] = []
 
     def show(self, shown: Sequence[Shown]) -> None:
         self.shown.append(tuple(shown))
+
+    def output(self, text: str) -> None:
+        self.written += text
 
     def plan(self, entries: Sequence[PlanEntry]) -> None:
         self.plans.append(tuple(entries))
@@ -37,11 +46,20 @@ def analyse(command: str, cwd: Path) -> tuple[Claim, ...]:
 
 
 class Bench:
-    def __init__(self, root: Path, editor: Editor | None = None, programs: Programs | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        editor: Editor | None = None,
+        programs: Programs | None = None,
+        consoles: Consoles | None = None,
+        forms: Forms | None = None,
+    ) -> None:
         self.root = root
         self.editor = editor
         self.workspace = open_workspace(root, editor=editor)
-        self.tools = Toolset(builtin(self.workspace, analyse, Limits(20.0, 30.0), programs))
+        limits = Limits(20.0, 30.0)
+        tools = builtin(self.workspace, analyse, limits, programs, consoles)
+        self.tools = Toolset(tools, [Questions(forms)] if forms else [])
         self.seen = Seen()
 
     def write(self, name: str, data: str | bytes) -> Path:

@@ -8,12 +8,14 @@ import anyio
 import pytest
 
 from acp_agent.errors import ToolError
-from acp_agent.events import ShownText
+from acp_agent.events import ShownCommand
 from acp_agent.permission.claims import Claim
+from acp_agent.workspace.terminals import Consoles
 from tests.support.processes import alive, wait_for_command
+from tests.unit.tools.bench import Bench
 
 if TYPE_CHECKING:
-    from tests.unit.tools.bench import Bench
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -39,10 +41,11 @@ async def test_the_end_is_always_stated(bash: Bench, command: str, output: str, 
 async def test_a_person_sees_command_output_and_end(bash: Bench) -> None:
     call = bash.bind("bash", command="echo hi")
     assert call.title == "Run `echo hi`"
-    assert await call.preview() == (ShownText("```console\n$ echo hi\n```"),)
+    assert await call.preview() == (ShownCommand("echo hi"),)
     result = await call.run(bash.seen)
-    assert bash.seen.shown == [(ShownText("```console\n$ echo hi\nhi\n```"),)]
-    assert result.shown == (ShownText("```console\n$ echo hi\nhi\n```\nexit code 0"),)
+    assert bash.seen.shown == [(ShownCommand("echo hi"),)]
+    assert bash.seen.written == "hi\n"
+    assert result.shown == (ShownCommand("echo hi", "hi", "exit code 0", exit_code=0),)
     assert result.record is not None
     assert result.record.pop("seconds") is not None
     assert result.record == {
@@ -89,15 +92,45 @@ async def test_long_output_is_cut_for_the_model_only(bash: Bench) -> None:
     assert lines[-2:] == ["1000", "exit code 0"]
     assert result.shown is not None
     [shown] = result.shown
-    assert isinstance(shown, ShownText)
-    assert "\n500\n" in shown.text
+    assert isinstance(shown, ShownCommand)
+    assert "\n500\n" in shown.output
 
 
-async def test_live_output_is_its_end(bash: Bench) -> None:
-    await bash("bash", command="seq 1 100000")
-    texts = [shown.text for [shown] in bash.seen.shown if isinstance(shown, ShownText)]
-    assert max(map(len, texts)) < 33 << 10
-    assert texts[-1].endswith("100000\n```")
+async def test_live_output_is_all_of_it_with_its_colours(bash: Bench) -> None:
+    await bash("bash", command="seq 1 100000; printf '\\033]0;title\\007\\033[31mred\\033[0m'")
+    numbers = "".join(f"{number}\n" for number in range(1, 100_001))
+    assert bash.seen.written == f"{numbers}\x1b[31mred\x1b[0m"
+
+
+async def test_all_of_long_output_is_in_a_file(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs" / "session"
+    bench = Bench(tmp_path / "project", consoles=Consoles(outputs=outputs))
+    bench.root.mkdir()
+    result = await bench("bash", command="printf '\\033[31mred\\033[0m\\n'; seq 1 100000")
+    assert result.shown is not None
+    [shown] = result.shown
+    assert isinstance(shown, ShownCommand)
+    assert shown.full_output == str(outputs / "call-1.txt")
+    numbers = "".join(f"{number}\n" for number in range(1, 100_001))
+    assert (outputs / "call-1.txt").read_text(encoding="utf-8") == f"red\n{numbers}"
+    assert outputs.stat().st_mode & 0o777 == 0o700
+    short = await bench("bash", command="seq 1 1000")
+    assert short.shown is not None
+    [shown] = short.shown
+    assert isinstance(shown, ShownCommand)
+    assert shown.full_output == ""
+
+
+async def test_a_file_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("in the way", encoding="utf-8")
+    bench = Bench(tmp_path / "project", consoles=Consoles(outputs=tmp_path / "outputs" / "session"))
+    bench.root.mkdir()
+    result = await bench("bash", command="seq 1 100000")
+    assert not result.failed
+    assert result.shown is not None
+    [shown] = result.shown
+    assert isinstance(shown, ShownCommand)
+    assert shown.full_output == ""
 
 
 def test_claims_are_the_analysis_of_the_command(bash: Bench) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp_agent.tools.shortening import RELAY_BYTES, fenced, one_line, relayed, without_middle
+from acp_agent.console import fenced
+from acp_agent.tools.shortening import RELAY_BYTES, one_line, relayed, without_middle
 
 
 def test_short_output_is_whole() -> None:

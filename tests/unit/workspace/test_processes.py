@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from acp_agent.console import plain
 from acp_agent.errors import ToolError
 from acp_agent.workspace import processes
 from acp_agent.workspace.processes import CommandSpec, Ending, Exit, run, stream
@@ -76,7 +77,9 @@ async def test_split_characters_and_colours(tmp_path: Path) -> None:
     pieces: list[str] = []
     command = r"printf '\303'; sleep 0.05; printf '\274\033[3'; sleep 0.05; printf '1mred\033[0m\377\n'"
     done = await execute(command, tmp_path, on_output=pieces.append)
-    assert "".join(pieces) == done.output == "üred\ufffd\n"
+    assert "".join(pieces) == "ü\x1b[31mred\x1b[0m\ufffd\n"
+    assert done.output == "üred\ufffd\n"
+    assert all("\x1b" not in plain(piece) for piece in pieces)
 
 
 async def test_much_output_keeps_beginning_and_end(tmp_path: Path) -> None:
