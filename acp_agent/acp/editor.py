@@ -40,7 +40,7 @@ class Editor:
         self._peer = peer
         self._client = client
         self._session_id = session_id
-        self._encoder = Encoder()
+        self._encoder = Encoder(switches=client.shows_switches)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, NoticeRaised | Waiting) and not self._client.shows_notices:

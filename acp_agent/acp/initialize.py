@@ -25,6 +25,8 @@ class Client(NamedTuple):
     reads_files: bool = False
     writes_files: bool = False
     shows_notices: bool = False
+    shows_switches: bool = False
+    """Options that are on or off may be of type boolean."""
 
 
 def client_of(params: object) -> Client:
@@ -40,6 +42,7 @@ def client_of(params: object) -> Client:
         reads_files=files.get("readTextFile") is True,
         writes_files=files.get("writeTextFile") is True,
         shows_notices=isinstance(session.get("notices"), dict),
+        shows_switches=isinstance(as_object(session.get("configOptions")).get("boolean"), dict),
     )
 
 

@@ -66,7 +66,7 @@ def test_a_home_that_is_a_repository_is_no_project(tmp_path: Path) -> None:
 
 def test_they_can_be_switched_off(tmp_path: Path, checkout: Path) -> None:
     write(checkout / "AGENTS.md", "as told")
-    context = SessionContext(checkout, Instructions(tmp_path / "own", checkout, tmp_path / "home"))
+    context = SessionContext(checkout, (), Instructions(tmp_path / "own", checkout, tmp_path / "home"))
     with_them, without = context.system(instructions=True), context.system(instructions=False)
     assert with_them.startswith(without)
     assert with_them.endswith(f"Instructions from {checkout / 'AGENTS.md'}:\nas told\n")

@@ -25,7 +25,7 @@ STORIES = [
 def test_each_change_to_and_from_plan_mode_is_told_once(
     tmp_path: Path, modes: list[str], said: list[str]
 ) -> None:
-    context, history = SessionContext(tmp_path, Instructions(tmp_path, tmp_path, tmp_path)), History()
+    context, history = SessionContext(tmp_path, (), Instructions(tmp_path, tmp_path, tmp_path)), History()
     found: list[str] = []
     for mode in modes:
         due = list(context.reminders(mode, history.told))
