@@ -170,6 +170,8 @@ option-values  SHOULD  error
     An option or value that there is not gets -32602 and a message that names what there is.
 configured-options  INTEROP  people's settings
     Mode, model, thought level and switches begin as the settings say.
+options-restored  INTEROP  people's expectation
+    What was set in a session is set after loading it, as far as it can be; the rest is said. Never yolo.
 options-while-busy  INTEROP  Zed sets options right after `session/new`
     Options may be set while a turn runs and count from the next model request.
 set-model  INTEROP  JetBrains Air, agent-shell, avante and acpx still send it

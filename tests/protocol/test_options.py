@@ -10,7 +10,7 @@ import pytest
 
 from acp_agent.context.prompt import PLANNED, PLANNING
 from tests.support.http_server import Answer, http_server
-from tests.support.session import Session, new_session
+from tests.support.session import Session, chunks, new_session, opening
 
 if TYPE_CHECKING:
     from tests.conftest import Launch
@@ -341,3 +341,81 @@ async def test_what_was_always_allowed_is_refused_in_plan_mode(
         states.append((await session.prompt("run touch made.txt")).call.states[-1])
     assert states == ["completed", "failed", "completed"]
     assert len(session.client.calls(ASK)) == 1
+
+
+# After the session is loaded again ----------------------------------------------------------
+
+
+async def loaded(launch: Launch, session: Session, capabilities: JsonObject | None = None) -> Session:
+    """The session as another process, and another client, has it."""
+    await session.client.wire.close()
+    params = {"sessionId": session.id, **opening(session.cwd)}
+    client = await launch(capabilities)
+    reply = await client.ask("session/load", params)
+    known = {**reply.message, "result": {"sessionId": session.id, **reply.result}}
+    return Session(client, session.cwd, reply._replace(message=known))
+
+
+@pytest.mark.requirement("session.options-restored")
+async def test_what_was_set_is_set_after_loading(workbench: Workbench, launch: Launch) -> None:
+    session = await opened(workbench, launch)
+    for option_id, value in (
+        ("model", "there/gpt-oss"),
+        ("thought_level", "max"),
+        ("show_thoughts", "off"),
+        ("mode", "accept"),
+    ):
+        options = await session.set_option(option_id, value)
+    again = await loaded(launch, session, BOOLEANS)
+    wanted = {**current(options), "show_thoughts": False, "project_instructions": True}
+    assert current(again.opened["configOptions"]) == wanted
+    assert again.opened["modes"]["currentModeId"] == "accept"
+
+
+@pytest.mark.requirement("session.options-restored")
+async def test_what_is_gone_is_said_and_yolo_does_not_come_back(workbench: Workbench, launch: Launch) -> None:
+    session = await opened(workbench, launch)
+    await session.set_option("model", "there/gpt-oss")
+    await session.set_mode("yolo")
+    workbench.settle({"providers": {"here": endpoint()}, "permission": "restrictive"})
+    again = await loaded(launch, session, {"session": {"notices": {}}})
+    now = current(again.opened["configOptions"])
+    assert (now["model"], now["mode"]) == ("here/gpt-oss", "restrictive")
+    await again.client.settle()
+    said = [notice["title"] for notice in again.updates("notice", start=again.reply.at)]
+    assert [("there/gpt-oss" in each, "yolo" in each) for each in said] == [(True, False), (False, True)]
+
+
+@pytest.mark.requirement("permission.plan")
+async def test_a_loaded_session_is_still_in_plan_mode_and_the_model_knows(
+    workbench: Workbench, launch: Launch
+) -> None:
+    async with http_server(SAID, SAID, SAID) as server:
+        session = await served_session(workbench, launch, server)
+        await session.set_mode("plan")
+        await session.prompt("one")
+        again = await loaded(launch, session)
+        assert again.opened["modes"]["currentModeId"] == "plan"
+        assert again.updates("user_message_chunk")[0]["content"]["text"] == "one"
+        await again.prompt("two")
+        await again.set_mode("standard")
+        await again.prompt("three")
+        first, second, third = server.requests
+    assert messages(second)[: len(messages(first))] == messages(first)
+    said = [message["content"] for message in messages(third) if message["role"] == "user"]
+    assert said == [
+        f"one\n\n<reminder>\n{PLANNING}\n</reminder>",
+        "two",
+        f"three\n\n<reminder>\n{PLANNED}\n</reminder>",
+    ]
+
+
+@pytest.mark.requirement("session.options-restored")
+async def test_thoughts_are_shown_after_loading_as_they_were_before(session: Session, launch: Launch) -> None:
+    await session.prompt("think hard")
+    again = await loaded(launch, session)
+    assert chunks(again.updates(), "agent_thought_chunk") == "hard"
+    await again.set_option("show_thoughts", "off")
+    again = await loaded(launch, again)
+    assert chunks(again.updates(), "agent_thought_chunk") == ""
+    assert chunks(again.updates(), "agent_message_chunk") == "Done."
