@@ -90,6 +90,7 @@ CHANGES = st.one_of(
 )
 
 
+@BUDGET
 @given(CHANGES)
 async def test_neither_rules_nor_grants_lift_it(claim: Claim) -> None:
     person = Person("allow_always")
