@@ -70,16 +70,20 @@ class Choice(NamedTuple):
     value: str
     name: str
     description: str | None = None
+    group: str | None = None
+    """What it belongs to, for an editor to show it under: the provider of a model."""
 
 
 class Option(NamedTuple):
-    """A setting of a session that the editor shows as a selector."""
+    """A setting of a session that the editor shows: a selector, or a switch when `current` is a bool."""
 
     id: str
     name: str
-    category: str
-    current: str
-    choices: tuple[Choice, ...]
+    category: str | None
+    current: str | bool
+    choices: tuple[Choice, ...] = ()
+    """Empty for a switch."""
+    description: str | None = None
 
 
 class Command(NamedTuple):
@@ -104,6 +108,13 @@ class TurnEnded(NamedTuple):
 class UserMessage(NamedTuple):
     message_id: str
     content: tuple[Part, ...]
+
+
+class Reminded(NamedTuple):
+    """The model is told something that nobody typed; what was said of the same topic before is over."""
+
+    topic: str
+    text: str
 
 
 class TextDelta(NamedTuple):
@@ -187,7 +198,11 @@ class ModeChanged(NamedTuple):
 
 
 class OptionsChanged(NamedTuple):
+    """All options as they are now."""
+
     options: tuple[Option, ...]
+    changed: tuple[str, ...] = ()
+    """The ids of those that are not as before; journals of old do not say."""
 
 
 class CommandsChanged(NamedTuple):
@@ -226,6 +241,7 @@ Event = (
     TurnStarted
     | TurnEnded
     | UserMessage
+    | Reminded
     | TextDelta
     | ThoughtDelta
     | ToolCallStarted

@@ -24,6 +24,7 @@ class Encoder:
     def __init__(self, client: Client = NOBODY, *, live: bool = True) -> None:
         """Unless `live`, events of an earlier process can be told: no terminal is mentioned."""
         self._calls = Calls(client, live=live)
+        self._switches = client.shows_switches
 
     def encode(self, event: e.Event) -> Iterator[Json]:
         """The updates that tell an editor of `event`; none for what only concerns us."""
@@ -50,7 +51,7 @@ class Encoder:
             ):
                 yield from self._calls.encode(event)
             case _:
-                yield from _about_session(event)
+                yield from _about_session(event, switches=self._switches)
 
     def tool_call(self, call_id: str) -> Json:
         """All that is known of a call, for a request that must stand on its own."""
@@ -61,12 +62,13 @@ class Encoder:
         return self._calls.show_terminal(call_id, terminal_id)
 
 
-def _about_session(event: e.Event) -> Iterator[Json]:
+def _about_session(event: e.Event, *, switches: bool) -> Iterator[Json]:
     match event:
         case e.ModeChanged(mode_id):
             yield {"sessionUpdate": "current_mode_update", "currentModeId": mode_id}
         case e.OptionsChanged(options):
-            yield {"sessionUpdate": "config_option_update", "configOptions": config_options(options)}
+            listed = config_options(options, switches=switches)
+            yield {"sessionUpdate": "config_option_update", "configOptions": listed}
         case e.CommandsChanged(commands):
             yield {"sessionUpdate": "available_commands_update", "availableCommands": _commands(commands)}
         case e.TitleChanged(title):
@@ -80,19 +82,24 @@ def _about_session(event: e.Event) -> Iterator[Json]:
             pass
 
 
-def config_options(options: tuple[e.Option, ...]) -> list[Json]:
-    """The session's options in the form of `configOptions`."""
-    return [
-        {
-            "id": option.id,
-            "name": option.name,
-            "category": option.category,
-            "type": "select",
-            "currentValue": option.current,
-            "options": [_named("value", choice) for choice in option.choices],
-        }
-        for option in options
-    ]
+def config_options(options: tuple[e.Option, ...], *, switches: bool) -> list[Json]:
+    """The session's options in the form of `configOptions`; without `switches` all are selectors."""
+    found: list[Json] = []
+    for option in options:
+        entry: Json = {"id": option.id, "name": option.name}
+        if option.description:
+            entry["description"] = option.description
+        if option.category:
+            entry["category"] = option.category
+        if not isinstance(option.current, bool):
+            entry |= {"type": "select", "currentValue": option.current, "options": _choices(option.choices)}
+        elif switches:
+            entry |= {"type": "boolean", "currentValue": option.current}
+        else:
+            now = "on" if option.current else "off"
+            entry |= {"type": "select", "currentValue": now, "options": _ON_OR_OFF}
+        found.append(entry)
+    return found
 
 
 def modes(options: tuple[e.Option, ...]) -> Json:
@@ -102,6 +109,19 @@ def modes(options: tuple[e.Option, ...]) -> Json:
         "currentModeId": mode.current,
         "availableModes": [_named("id", choice) for choice in mode.choices],
     }
+
+
+_ON_OR_OFF = [{"value": "on", "name": "On"}, {"value": "off", "name": "Off"}]
+
+
+def _choices(choices: tuple[e.Choice, ...]) -> list[Json]:
+    """Under the names of their groups when there is more than one; a list cannot mix both forms."""
+    groups: dict[str, list[Json]] = {}
+    for choice in choices:
+        groups.setdefault(choice.group or "", []).append(_named("value", choice))
+    if len(groups) > 1:
+        return [{"group": name, "name": name, "options": inner} for name, inner in groups.items()]
+    return [_named("value", choice) for choice in choices]
 
 
 def _named(key: str, choice: e.Choice) -> Json:

@@ -33,6 +33,8 @@ class Client(NamedTuple):
     """Takes the output of our commands piece by piece: the extension `terminal_output_delta`."""
     shows_forms: bool = False
     opens_urls: bool = False
+    shows_switches: bool = False
+    """Options that are on or off may be of type boolean."""
 
 
 def client_of(params: object) -> Client:
@@ -55,6 +57,7 @@ def client_of(params: object) -> Client:
         appends_output=extensions.get("terminal_output_delta") is True,
         shows_forms=isinstance(elicitation.get("form"), dict),
         opens_urls=isinstance(elicitation.get("url"), dict),
+        shows_switches=isinstance(as_object(session.get("configOptions")).get("boolean"), dict),
     )
 
 

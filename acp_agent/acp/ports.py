@@ -51,7 +51,7 @@ class Session(Protocol):
         """The settings the editor shows; one of them is of category "mode"."""
         ...
 
-    def set_option(self, option_id: str, value: str) -> None:
+    def set_option(self, option_id: str, value: str | bool) -> None:
         """Raises InvalidParams for what there is not. Tells the editors by itself."""
         ...
 

@@ -12,6 +12,7 @@ from acp_agent.rpc.peer import Reply
 
 if TYPE_CHECKING:
     from acp_agent.acp.connection import Connection, Method
+    from acp_agent.acp.initialize import Client
     from acp_agent.acp.params import Json, Params
     from acp_agent.acp.ports import Session
     from acp_agent.rpc.peer import Work
@@ -42,17 +43,17 @@ def _opening(params: Params) -> Opening:
 
 async def _new(connection: Connection, opening: Opening) -> Reply:
     session = await connection.agent.new_session(opening)
-    return _opened(connection, session, {"sessionId": session.id, **settings(session)})
+    return _opened(connection, session, {"sessionId": session.id, **settings(session, connection.client)})
 
 
 async def _fork(connection: Connection, session_id: str, opening: Opening) -> Reply:
     session = await connection.agent.fork_session(session_id, opening)
-    return _opened(connection, session, {"sessionId": session.id, **settings(session)})
+    return _opened(connection, session, {"sessionId": session.id, **settings(session, connection.client)})
 
 
 async def _resume(connection: Connection, session_id: str, opening: Opening) -> Reply:
     session = await connection.agent.open_session(session_id, opening)
-    return _opened(connection, session, settings(session))
+    return _opened(connection, session, settings(session, connection.client))
 
 
 async def _load(connection: Connection, session_id: str, opening: Opening) -> Reply:
@@ -69,13 +70,17 @@ async def _load(connection: Connection, session_id: str, opening: Opening) -> Re
             await connection.drain()
     for update in replay(session.since(past.last)):
         connection.show(session_id, update)
-    return _opened(connection, session, settings(session))
+    return _opened(connection, session, settings(session, connection.client))
 
 
 def _opened(connection: Connection, session: Session, result: Json) -> Reply:
     return Reply(result, then=partial(connection.join, session))
 
 
-def settings(session: Session) -> Json:
+def settings(session: Session, client: Client) -> Json:
     """What a client is told of a session's options, in the present and in the older form."""
-    return {"modes": modes(session.options), "configOptions": config_options(session.options)}
+    options = session.options
+    return {
+        "modes": modes(options),
+        "configOptions": config_options(options, switches=client.shows_switches),
+    }

@@ -8,10 +8,10 @@ from acp_agent.assembly.adapters import adapter, connect
 from acp_agent.config import paths
 from acp_agent.context.instructions import Instructions
 from acp_agent.context.prompt import SessionContext
-from acp_agent.events import Choice, NoticeRaised, TitleChanged
+from acp_agent.events import NoticeRaised, TitleChanged
 from acp_agent.permission.gate import Gate
 from acp_agent.permission.rules import Rule
-from acp_agent.session.options import Options
+from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.turn.feed import Feed
@@ -79,20 +79,19 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     past = before.past.events if before.past else ()
     for event in past:
         history(event)
-    feed = Feed((begun.journal, history, *company.listeners, audience), audience.drain)
-    begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     gate = Gate(_rules(settings), settings.permission.mode, company.asker, roots=ground.roots)
-    instructions = Instructions(
-        paths.config_dir(ground.env) if settings.context_files else None,
-        ground.cwd,
-        paths.home_dir(ground.env),
-    )
+    options = _options(gate, ground.models, settings)
+    lost = options.restore(past)
+    shown = map(options.watched_by, (*company.listeners, audience))
+    feed = Feed((begun.journal, history, *shown), audience.drain)
+    begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
+    instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     parts = Parts(
         journal=begun.journal,
         audience=audience,
         feed=feed,
         history=history,
-        options=_options(gate, ground.models),
+        options=options,
         gate=gate,
         toolset=_toolset(ground, audience, paths.data_dir(ground.env) / "outputs" / begun.id),
         context=SessionContext(ground.cwd, ground.folders, instructions),
@@ -101,16 +100,17 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     )
     for event in loose_ends(past):
         feed.emit(event)
+    for what in lost:
+        feed.emit(NoticeRaised("warning", what))
     if begun.contents and begun.contents.skipped:
         skipped = "; ".join(begun.contents.skipped[:3])
         feed.emit(NoticeRaised("warning", f"Parts of this session's journal could not be read: {skipped}"))
     return Session(begun.id, str(ground.cwd), parts, before)
 
 
-def _options(gate: Gate, found: Sequence[Route]) -> Options:
-    by_name = {each.name: each for each in found}
-    choices = [Choice(each.name, each.model, each.alias) for each in by_name.values()]
-    return Options(gate, choices, found[0].name, lambda name: connect(by_name[name]))
+def _options(gate: Gate, found: Sequence[Route], settings: Settings) -> Options:
+    level = settings.thought_level or DEFAULT_LEVEL
+    return Options(gate, found, connect, Defaults(level, settings.show_thoughts, settings.context_files))
 
 
 def _rules(settings: Settings) -> list[Rule]:

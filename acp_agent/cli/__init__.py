@@ -108,7 +108,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     """The flags that beat settings and environment, for the commands that start an agent."""
     parser.add_argument("--provider", metavar="NAME", help="the provider to use, as in the settings")
     parser.add_argument("--model", metavar="MODEL", help="the model to use at that provider")
-    parser.add_argument("--mode", metavar="MODE", help="standard, restrictive, accept or yolo")
+    parser.add_argument("--mode", metavar="MODE", help="standard, restrictive, accept, yolo or plan")
 
 
 def overrides_of(args: argparse.Namespace | None) -> Overrides:

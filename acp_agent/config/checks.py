@@ -8,6 +8,7 @@ from acp_agent.config.problems import Finding, Problem, quoted, suggestion
 from acp_agent.config.reading import as_object
 from acp_agent.config.variables import unset
 from acp_agent.models.routes import active_alias, provider_types
+from acp_agent.models.thinking import can_be_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,9 @@ def _of_entry(name: str, entry: ProviderEntry) -> Iterator[Finding]:
     if entry.script is not None and (kind or name).lower() != "scripted":
         hint = 'add "provider_type": "scripted", or delete script'
         yield Finding(("providers", name, "script"), "is only for scripted models", hint)
+    if entry.thought_levels and not can_be_told((kind or name).lower()):
+        message = f"has no effect: models of the type {quoted(kind or name)} cannot be told how long to think"
+        yield Finding(("providers", name, "thought_levels"), message, "delete it")
 
 
 def _of_choice(name: str, settings: Settings) -> Iterator[Finding]:

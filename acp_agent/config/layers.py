@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.config.problems import Finding, Problem, dotted
 from acp_agent.config.reading import JsonObject, as_object
+from acp_agent.config.schema import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _PROJECT_KEYS = frozenset({"max_agent_turns", "timeouts", "context_files", "permission"})
 """What an untrusted project may set. Anything else could run code or redirect money or credentials."""
+_STRICTER = ("restrictive", "plan")
+"""The modes that a project may set, the stricter last."""
 
 
 class Layer(NamedTuple):
@@ -62,11 +65,11 @@ def _rules(data: JsonObject) -> list[object]:
     return cast("list[object]", rules) if isinstance(rules, list) else []
 
 
-def restrain(data: JsonObject, *, turns: int, known: frozenset[str]) -> Restrained:
+def restrain(data: JsonObject, *, turns: int, mode: object, known: frozenset[str]) -> Restrained:
     """What counts of the settings of a project that is not trusted.
 
-    `turns` is the limit it may only lower, `known` the keys that settings have: others stay,
-    so that validation reports them.
+    `turns` is the limit it may only lower, `mode` the one it may only tighten, `known` the keys that
+    settings have: others stay, so that validation reports them.
     """
     kept: JsonObject = {}
     notes: list[str] = []
@@ -76,16 +79,18 @@ def restrain(data: JsonObject, *, turns: int, known: frozenset[str]) -> Restrain
         elif key == "max_agent_turns" and type(value) is int and value > turns:
             notes.append(f"max_agent_turns is ignored: a project can only lower it ({turns})")
         elif key == "permission" and isinstance(value, dict):
-            kept[key] = _tightening(cast(JsonObject, value), notes)
+            kept[key] = _tightening(cast(JsonObject, value), mode, notes)
         else:
             kept[key] = value
     return Restrained(kept, tuple(notes))
 
 
-def _tightening(permission: JsonObject, notes: list[str]) -> JsonObject:
+def _tightening(permission: JsonObject, mode: object, notes: list[str]) -> JsonObject:
     kept = dict(permission)
-    if kept.get("mode") in ("standard", "accept", "yolo"):
-        notes.append(f"permission.mode {kept.pop('mode')} is ignored: a project can only set restrictive")
+    allowed = _STRICTER[_STRICTER.index(mode) :] if mode in _STRICTER else _STRICTER
+    if kept.get("mode") in MODES and kept["mode"] not in allowed:
+        only = " or ".join(allowed)
+        notes.append(f"permission.mode {kept.pop('mode')} is ignored: a project can only set {only}")
     rules = kept.get("rules")
     if isinstance(rules, list):
         own: list[object] = []

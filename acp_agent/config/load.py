@@ -108,7 +108,12 @@ def _read_files(cwd: Path, env: Mapping[str, str]) -> _Files:
     found.problems.extend(reading.problems)
     if reading.data is not None:
         data = _prepared(reading.data, project.parent, env)
-        kept, notes = restrain(data, turns=_turn_limit(found.layers), known=frozenset(Settings._fields))
+        kept, notes = restrain(
+            data,
+            turns=_turn_limit(found.layers),
+            mode=_mode(found.layers),
+            known=frozenset(Settings._fields),
+        )
         found.layers.append(Layer(str(project), project, kept, adds_rules=True))
         found.notes.extend(f"{project}: {note}" for note in notes)
     return found
@@ -117,6 +122,11 @@ def _read_files(cwd: Path, env: Mapping[str, str]) -> _Files:
 def _turn_limit(layers: Sequence[Layer]) -> int:
     turns = merge(layers).get("max_agent_turns")
     return turns if type(turns) is int and turns >= 1 else Settings().max_agent_turns
+
+
+def _mode(layers: Sequence[Layer]) -> object:
+    permission = as_object(merge(layers).get("permission"))
+    return permission.get("mode") if permission else None
 
 
 def _same_file(one: Path, other: Path) -> bool:

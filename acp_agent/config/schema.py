@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from acp_agent.config.checker import Schema
     from acp_agent.config.reading import JsonObject
 
-Mode = Literal["standard", "restrictive", "accept", "yolo"]
+Mode = Literal["standard", "restrictive", "accept", "yolo", "plan"]
 Operation = Literal["read", "edit", "execute", "network", "mcp", "memory", "skill", "agent", "meta"]
 Action = Literal["allow", "ask", "deny"]
 
@@ -32,6 +32,8 @@ class ProviderEntry(NamedTuple):
     allow_insecure: bool = False
     base_url: str | None = None
     model: str | None = None
+    models: tuple[str, ...] = ()
+    thought_levels: tuple[str, ...] = ()
     api_key: str | None = None
     api_key_env: str | None = None
     context_window: int | None = None
@@ -83,6 +85,8 @@ class Settings(NamedTuple):
     max_tokens: int | None = None
     temperature: float | None = None
     terminal: Terminal = "auto"
+    thought_level: str | None = None
+    show_thoughts: bool = True
 
 
 def schema_text() -> str:
@@ -105,7 +109,7 @@ def settings_of(data: JsonObject) -> Settings:
     """The settings that `data` says, once the schema has taken it."""
     fields: dict[str, Any] = {key: value for key, value in data.items() if key != "$schema"}
     if "providers" in fields:
-        fields["providers"] = {name: ProviderEntry(**entry) for name, entry in fields["providers"].items()}
+        fields["providers"] = {name: _entry(entry) for name, entry in fields["providers"].items()}
     if "permission" in fields:
         permission: dict[str, Any] = dict(cast("JsonObject", expanded_permission(fields["permission"])))
         if "rules" in permission:
@@ -114,3 +118,10 @@ def settings_of(data: JsonObject) -> Settings:
     if "timeouts" in fields:
         fields["timeouts"] = Timeouts(**fields["timeouts"])
     return Settings(**fields)
+
+
+def _entry(data: dict[str, Any]) -> ProviderEntry:
+    fields = dict(data)
+    for key in ("models", "thought_levels"):
+        fields[key] = tuple(data.get(key, ()))
+    return ProviderEntry(**fields)

@@ -18,15 +18,13 @@ MAX_BYTES = 32 * 1024
 class Instructions(NamedTuple):
     """Where instruction files are looked for."""
 
-    user_dir: Path | None
-    """The user's own; None turns all instruction files off."""
+    user_dir: Path
+    """The user's own."""
     cwd: Path
     home: Path
 
     def sections(self) -> list[str]:
         """The files' texts under their paths, the most general first, equal texts once."""
-        if self.user_dir is None:
-            return []
         found: dict[str, Path] = {}
         project = list(self._project_folders())
         for folder in (self.user_dir, *project):

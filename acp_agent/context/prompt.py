@@ -1,6 +1,7 @@
 """What the model is told before the conversation: who it is, where it works, what the project asks.
 
-Byte-stable within a session, so that providers can cache it.
+Byte-stable within a session, so that providers can cache it. What changes meanwhile is said in
+the conversation instead.
 """
 
 from __future__ import annotations
@@ -9,10 +10,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acp_agent.events import Reminded
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from acp_agent.context.instructions import Instructions
+
+MODE = "mode"
+"""The topic of what the model is told of the session's mode."""
+PLANNING = (
+    "The session is in plan mode: read, search and think, but change nothing. Edits, commands that do more "
+    "than read, the network and other servers' tools are refused, whatever was allowed before. End your turn "
+    "with the plan: what to change where, in which order, and how to check it. Then the user decides, and "
+    "switches the mode to have it carried out."
+)
+PLANNED = (
+    "The session is no longer in plan mode: you may make changes again. Carry the plan out if that is what "
+    "the user wants."
+)
 
 
 class SessionContext:
@@ -22,14 +38,24 @@ class SessionContext:
         self._cwd = cwd
         self._folders = folders
         self._instructions = instructions
-        self._text: str | None = None
+        self._about: str | None = None
+        self._asked: str | None = None
 
-    def system(self) -> str:
-        """The system prompt."""
-        if self._text is None:
+    def system(self, *, instructions: bool = True) -> str:
+        """The system prompt, with the instruction files or without."""
+        if self._about is None:
             about = Path(__file__).with_name("system.md").read_text(encoding="utf-8")
-            self._text = "\n".join([about, self._surroundings(), *self._instructions.sections()])
-        return self._text
+            self._about = f"{about}\n{self._surroundings()}"
+        if instructions and self._asked is None:
+            self._asked = "".join(f"\n{section}" for section in self._instructions.sections())
+        return self._about + (self._asked or "" if instructions else "")
+
+    def reminders(self, mode: str, told: Callable[[str], str]) -> Iterator[Reminded]:
+        """What is due before the next request; `told` is what the model was told last of a topic."""
+        before = told(MODE)
+        now = PLANNING if mode == "plan" else PLANNED if before else ""
+        if now != before:
+            yield Reminded(MODE, now)
 
     def _surroundings(self) -> str:
         in_git = any((folder / ".git").exists() for folder in (self._cwd, *self._cwd.parents))

@@ -18,8 +18,19 @@ class ToolCall(NamedTuple):
     """JSON as the model wrote it; may be broken."""
 
 
+class Reminder(NamedTuple):
+    """Something that the agent, not the person, tells the model in the midst of the conversation."""
+
+    text: str
+
+    @property
+    def written(self) -> str:
+        """As a part of the user's message, which is the only place that services have for it."""
+        return f"<reminder>\n{self.text}\n</reminder>"
+
+
 class UserTurn(NamedTuple):
-    content: tuple[Part, ...]
+    content: tuple[Part | Reminder, ...]
 
 
 class AssistantTurn(NamedTuple):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.errors import AuthRequired
+from acp_agent.models.thinking import thought_levels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from acp_agent.config.schema import ProviderEntry, Settings
 
@@ -59,11 +61,19 @@ class Route(NamedTuple):
     max_tokens: int | None = None
     temperature: float | None = None
     script: str | None = None
+    thought_levels: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+    """How long the model can be told to think, from the least to the most: what a request says for each."""
+    extra: Mapping[str, object] = MappingProxyType({})
+    """What every request says beside the usual."""
 
     @property
     def name(self) -> str:
         """`alias/model`, as the model option shows it."""
         return f"{self.alias}/{self.model}"
+
+    def thinking(self, level: str) -> Route:
+        """The route that asks for so much thought; just the route for a level that there is not."""
+        return self._replace(extra=self.thought_levels.get(level, {}))
 
 
 def _data(name: str) -> dict[str, object]:
@@ -113,14 +123,24 @@ def routes(settings: Settings, env: Mapping[str, str]) -> tuple[Route, ...]:
     active = active_alias(settings, env)
     if active is None:
         return ()
-    found = [route(active, settings, env)]
+    found = list(_of_entry(active, settings, env))
     for alias in settings.providers:
         if alias != active:
             try:
-                found.append(route(alias, settings, env))
+                found += _of_entry(alias, settings, env)
             except AuthRequired:
                 continue  # not usable now; it is offered once its key is there
     return tuple(found)
+
+
+def _of_entry(alias: str, settings: Settings, env: Mapping[str, str]) -> Iterator[Route]:
+    """The models of one provider: the one to use, then the others of its list."""
+    first = route(alias, settings, env)
+    yield first
+    entry = settings.providers.get(alias)
+    for model in dict.fromkeys(entry.models if entry else ()):
+        if model != first.model:
+            yield route(alias, settings, env, model)
 
 
 def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | None = None) -> Route:
@@ -139,7 +159,7 @@ def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | N
             f"of: {', '.join(provider_types())} (custom is any OpenAI-compatible endpoint, with base_url)."
         )
     base_url = entry.base_url or provider.base_url
-    model = model or entry.model or provider.model
+    model = model or entry.model or next(iter(entry.models), provider.model)
     if provider.protocol != "scripted" and not base_url:
         raise AuthRequired(f"Set providers.{alias}.base_url: where is the endpoint of {alias!r}?")
     if not model:
@@ -157,6 +177,7 @@ def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | N
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
         script=entry.script,
+        thought_levels=thought_levels(kind.lower(), model, entry.thought_levels),
     )
 
 

@@ -15,7 +15,7 @@ import anyio
 
 from acp_agent.content import Resource, Text
 from acp_agent.errors import ScriptError
-from acp_agent.models.messages import ToolOutput, UserTurn
+from acp_agent.models.messages import Reminder, ToolOutput, UserTurn
 from acp_agent.models.script import (
     VARIABLE,
     CallTool,
@@ -192,6 +192,8 @@ def _scene(messages: Sequence[Message]) -> _Scene:
     for place in reversed(range(len(messages))):
         message = messages[place]
         if isinstance(message, UserTurn):
+            if all(isinstance(part, Reminder) for part in message.content):
+                continue
             return _Scene(_said(message), tuple(reversed(results)), messages[:place])
         if isinstance(message, ToolOutput):
             results.append(message)
@@ -231,7 +233,7 @@ def _characters(request: ModelRequest) -> int:
 
 def _length(message: Message) -> int:
     if isinstance(message, UserTurn):
-        return sum(len(part.text) for part in message.content if isinstance(part, Text | Resource))
+        return sum(len(part.text) for part in message.content if isinstance(part, Text | Resource | Reminder))
     if isinstance(message, ToolOutput):
         return len(message.output)
     return len(message.text) + sum(len(call.arguments) for call in message.calls)

@@ -109,6 +109,11 @@ def _settle(claim: Claim, situation: Situation) -> _Settled:
 # The deciders --------------------------------------------------------------------------------------
 
 _NONE: _Opinion = (None, "")
+_ACTS = frozenset(("edit", "execute", "network", "mcp"))
+_PLAN_FIRST = (
+    "the mode is plan, in which nothing is changed and only what reads may run. Write the plan down and end "
+    "your turn; the user switches the mode to have it carried out"
+)
 
 
 def _floor(claim: Claim, situation: Situation) -> _Opinion:
@@ -120,6 +125,17 @@ def _way_of_working(claim: Claim, situation: Situation) -> _Opinion:
     if situation.denied & {claim.operation, f"{claim.operation}:{claim.resource}"}:
         return "deny", f"{claim.operation} is not part of the current way of working"
     return _NONE
+
+
+def _planning(claim: Claim, situation: Situation) -> _Opinion:
+    """Before all that allows or asks: in this mode nobody is to be talked into a change."""
+    if situation.mode != "plan" or claim.operation not in _ACTS:
+        return _NONE
+    if claim.operation == "execute" and claim.argv and not claim.reason and reads_only(claim.argv):
+        return _NONE
+    if claim.operation == "edit" and claim.resource in protected(situation.places.home).harmless:
+        return _NONE
+    return "deny", _PLAN_FIRST
 
 
 def _configured_denial(claim: Claim, situation: Situation) -> _Opinion:
@@ -174,8 +190,8 @@ def _built_in(claim: Claim, situation: Situation) -> _Opinion:
         return _command(claim)
     if claim.operation in ("read", "edit"):
         return _file(claim, situation)
-    if claim.operation == "memory" and situation.mode == "restrictive":
-        return "ask", "the mode is restrictive"
+    if claim.operation == "memory" and situation.mode in ("restrictive", "plan"):
+        return "ask", f"the mode is {situation.mode}"
     if claim.operation in ("memory", "skill", "meta"):
         return "allow", "it touches nothing but the agent's own notes"
     return "ask", f"{claim.operation} {claim.resource}: {claim.reason or 'it reaches beyond the workspace'}"
@@ -220,6 +236,7 @@ DECIDERS: tuple[tuple[str, Callable[[Claim, Situation], _Opinion]], ...] = (
     ("hard floor", _floor),
     ("way of working", _way_of_working),
     ("configured denials", _configured_denial),
+    ("plan mode", _planning),
     ("guarded files", _guarded),
     ("yolo", _yolo),
     ("secrets", _secret),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Mode = Literal["standard", "restrictive", "accept", "yolo"]
+Mode = Literal["standard", "restrictive", "accept", "yolo", "plan"]
 
 
 class ModeInfo(NamedTuple):
@@ -26,4 +26,5 @@ MODES: tuple[ModeInfo, ...] = (
     ),
     ModeInfo("accept", "Accept edits", "Accepts every edit in the workspace; asks before commands that act"),
     ModeInfo("yolo", "Yolo", "Asks for nearly nothing; what is denied stays denied"),
+    ModeInfo("plan", "Plan", "Reads and thinks, changes nothing"),
 )

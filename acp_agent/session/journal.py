@@ -33,6 +33,7 @@ _KEPT = (
     events.TurnStarted,
     events.TurnEnded,
     events.UserMessage,
+    events.Reminded,
     events.TextDelta,
     events.ThoughtDelta,
     events.ToolCallStarted,

@@ -1,61 +1,193 @@
-"""The settings of one session that its user may change at any time: mode and model."""
+"""The settings of one session that its user may change at any time: mode, model, thinking, switches."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from acp_agent.errors import InvalidParams
-from acp_agent.events import Choice, Option
+from acp_agent.events import Choice, ModeChanged, Option, OptionsChanged, ThoughtDelta
 from acp_agent.permission.gate import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from acp_agent.events import Event, Listener
+    from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
+
+DEFAULT_LEVEL = "default"
+"""The thought level with which nothing is sent: the model thinks as it does by itself."""
+_LEVELS = {
+    DEFAULT_LEVEL: Choice(DEFAULT_LEVEL, "Default", "As the model does by itself"),
+    "xhigh": Choice("xhigh", "Extra high"),
+}
+"""Levels whose name is not just their value."""
+_SWITCHED = {"on": True, "true": True, "off": False, "false": False}
+_MODES = tuple(Choice(mode.id, mode.name, mode.description) for mode in MODES)
+
+
+class Defaults(NamedTuple):
+    """What a session begins with, beside the gate's mode and the first model."""
+
+    thought_level: str = DEFAULT_LEVEL
+    """Counts where the model has it."""
+    show_thoughts: bool = True
+    project_instructions: bool = True
 
 
 class Options:
     MODE: ClassVar[str] = "mode"
     MODEL: ClassVar[str] = "model"
+    THOUGHT_LEVEL: ClassVar[str] = "thought_level"
+    SHOW_THOUGHTS: ClassVar[str] = "show_thoughts"
+    PROJECT_INSTRUCTIONS: ClassVar[str] = "project_instructions"
 
     def __init__(
-        self, gate: Gate, models: Sequence[Choice], model: str, connect: Callable[[str], Model]
+        self,
+        gate: Gate,
+        routes: Sequence[Route],
+        connect: Callable[[Route], Model],
+        defaults: Defaults = Defaults(),  # noqa: B008 - a value that cannot be changed
     ) -> None:
-        """`models` are the values that `connect` makes a model of; `model` is the one to start with."""
+        """`routes` are the models there are, the one to start with first."""
         self._gate = gate
         self._connect = connect
-        self._models = tuple(models)
-        self._model_value = model
+        self._routes = {route.name: route for route in routes}
+        self._models = tuple(
+            Choice(route.name, route.model, group=route.alias) for route in self._routes.values()
+        )
+        self._route = routes[0]
+        self._level = DEFAULT_LEVEL
+        self._switches = {
+            self.SHOW_THOUGHTS: defaults.show_thoughts,
+            self.PROJECT_INSTRUCTIONS: defaults.project_instructions,
+        }
         self._connected: Model | None = None
+        if defaults.thought_level in self._route.thought_levels:
+            self._level = defaults.thought_level
+
+    # What they mean -------------------------------------------------------------------
 
     @property
     def model(self) -> Model:
         """The model for the next request. Connecting may raise AgentError saying what to set."""
         if self._connected is None:
-            self._connected = self._connect(self._model_value)
+            self._connected = self._connect(self._route.thinking(self._level))
         return self._connected
 
+    @property
+    def project_instructions(self) -> bool:
+        """Whether the next request tells the model of AGENTS.md and CLAUDE.md."""
+        return self._switches[self.PROJECT_INSTRUCTIONS]
+
+    def shows(self, event: Event) -> bool:
+        """Whether who watches the session is to see `event` now; the journal keeps all."""
+        return self._switches[self.SHOW_THOUGHTS] or not isinstance(event, ThoughtDelta)
+
+    def watched_by(self, listener: Listener) -> Listener:
+        """A listener that hands on what is shown."""
+
+        def listen(event: Event) -> None:
+            if self.shows(event):
+                listener(event)
+
+        return listen
+
+    # What there is to choose ----------------------------------------------------------
+
     def all(self) -> tuple[Option, ...]:
-        modes = tuple(Choice(mode.id, mode.name, mode.description) for mode in MODES)
         return (
-            Option(self.MODE, "Permissions", "mode", self._gate.mode, modes),
-            Option(self.MODEL, "Model", "model", self._model_value, self._models),
+            Option(self.MODE, "Permissions", "mode", self._gate.mode, _MODES),
+            Option(self.MODEL, "Model", "model", self._route.name, self._models),
+            Option(self.THOUGHT_LEVEL, "Thinking", "thought_level", self._level, self._levels()),
+            Option(
+                self.SHOW_THOUGHTS,
+                "Show thoughts",
+                None,
+                self._switches[self.SHOW_THOUGHTS],
+                description="Show what the model thinks on its way to the answer",
+            ),
+            Option(
+                self.PROJECT_INSTRUCTIONS,
+                "Project instructions",
+                None,
+                self._switches[self.PROJECT_INSTRUCTIONS],
+                description="Tell the model what AGENTS.md and CLAUDE.md say",
+            ),
         )
 
-    def choose(self, option_id: str, value: str) -> bool:
-        """True when that changed something; raises InvalidParams naming what there is."""
+    def choose(self, option_id: str, value: str | bool) -> tuple[str, ...]:
+        """Sets one option; the ids of all that changed. Raises InvalidParams naming what there is."""
         options = {option.id: option for option in self.all()}
         option = options.get(option_id)
         if option is None:
             raise InvalidParams(f"There is no option {option_id!r}; there are: {', '.join(options)}.")
-        values = [choice.value for choice in option.choices]
-        if value not in values:
-            raise InvalidParams(f"{option.name} cannot be {value!r}; it can be: {', '.join(values)}.")
-        if value == option.current:
-            return False
-        if option_id == self.MODE:
+        chosen = _chosen(option, value)
+        return self._set(option_id, chosen) if chosen != option.current else ()
+
+    def _set(self, option_id: str, value: str | bool) -> tuple[str, ...]:
+        if isinstance(value, bool):
+            self._switches[option_id] = value
+        elif option_id == self.MODE:
             self._gate.mode = next(mode.id for mode in MODES if mode.id == value)
         else:
-            self._model_value, self._connected = value, None
-        return True
+            self._connected = None
+            if option_id == self.THOUGHT_LEVEL:
+                self._level = value
+            else:
+                self._route = self._routes[value]
+                if self._level not in (DEFAULT_LEVEL, *self._route.thought_levels):
+                    self._level = DEFAULT_LEVEL
+                    return (option_id, self.THOUGHT_LEVEL)
+        return (option_id,)
+
+    def _levels(self) -> tuple[Choice, ...]:
+        values = (DEFAULT_LEVEL, *self._route.thought_levels)
+        return tuple(_LEVELS.get(value) or Choice(value, value.capitalize()) for value in values)
+
+    # What comes back ------------------------------------------------------------------
+
+    def restore(self, events: Iterable[Event]) -> list[str]:
+        """Sets what was changed in a session with these events; what is not possible any more, in words.
+
+        The mode yolo does not come back unless the settings say it too: nobody who is here now has
+        chosen it, and the journal may be somebody else's.
+        """
+        last: dict[str, object] = {}
+        for event in events:
+            match event:
+                case ModeChanged(mode_id):
+                    last[self.MODE] = mode_id
+                case OptionsChanged(options, changed):
+                    known = changed or tuple(option.id for option in options if option.id != self.MODE)
+                    last |= {option.id: option.current for option in options if option.id in known}
+                case _:
+                    pass
+        order = (self.MODEL, self.THOUGHT_LEVEL, *self._switches, self.MODE)
+        found = (self._restored(option_id, last[option_id]) for option_id in order if option_id in last)
+        return [trouble for trouble in found if trouble]
+
+    def _restored(self, option_id: str, value: object) -> str:
+        """Why that option could not be set; empty when it was."""
+        option = next(option for option in self.all() if option.id == option_id)
+        if option_id == self.MODE and value == "yolo" != option.current:
+            return f"The mode yolo does not come back by itself. The mode is {option.current}."
+        try:
+            self.choose(option_id, value if isinstance(value, bool) else str(value))
+        except InvalidParams:
+            return f"{option.name} cannot be {value!r} as before. It is {option.current!r}."
+        return ""
+
+
+def _chosen(option: Option, value: str | bool) -> str | bool:
+    """The value as the option holds it; raises InvalidParams naming those there are."""
+    if isinstance(option.current, bool):
+        values = list(_SWITCHED)[::2]
+        meant = value if isinstance(value, bool) else _SWITCHED.get(value)
+    else:
+        values = [choice.value for choice in option.choices]
+        meant = value if value in values else None
+    if meant is None:
+        raise InvalidParams(f"{option.name} cannot be {value!r}; it can be: {', '.join(values)}.")
+    return meant

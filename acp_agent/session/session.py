@@ -30,10 +30,10 @@ from acp_agent.session.titles import title_of
 from acp_agent.turn.loop import Turn, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from acp_agent.content import Part
-    from acp_agent.events import Archived, Event, Option, StopReason
+    from acp_agent.events import Archived, Event, Option, Reminded, StopReason
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
     from acp_agent.session.audience import Audience, Watcher
@@ -106,7 +106,9 @@ class Prompt:
 class Context(Protocol):
     """What the model is told before the conversation."""
 
-    def system(self) -> str: ...
+    def system(self, *, instructions: bool) -> str: ...
+
+    def reminders(self, mode: str, told: Callable[[str], str]) -> Iterable[Reminded]: ...
 
 
 class Parts(NamedTuple):
@@ -188,30 +190,32 @@ class Session:
         """The settings of this session, with what each may be."""
         return self._parts.options.all()
 
-    def set_option(self, option_id: str, value: str) -> None:
+    def set_option(self, option_id: str, value: str | bool) -> None:
         """Changes a setting from the next model request on; raises InvalidParams naming what there is."""
         options = self._parts.options
-        if options.choose(option_id, value):
-            if option_id == options.MODE:
-                self._parts.feed.emit(ModeChanged(value))
-            self._parts.feed.emit(OptionsChanged(options.all()))
+        if changed := options.choose(option_id, value):
+            if options.MODE in changed:
+                self._parts.feed.emit(ModeChanged(self._parts.gate.mode))
+            self._parts.feed.emit(OptionsChanged(options.all(), changed))
 
     # What was said before --------------------------------------------------------------
 
     async def past(self) -> Past:
-        """What the journal holds of the conversation, for an editor that is to show it."""
-        journal = self._parts.journal
-        if self._past and self._past.last == journal.number:
-            return self._past
-        contents = await anyio.to_thread.run_sync(read, journal.path)
-        return Past(tuple(record.event for record in contents.branch()), contents.end.number)
+        """What is shown of what the journal holds, for an editor that has not seen it."""
+        journal, shows = self._parts.journal, self._parts.options.shows
+        past = self._past
+        if past is None or past.last != journal.number:
+            contents = await anyio.to_thread.run_sync(read, journal.path)
+            past = Past(tuple(record.event for record in contents.branch()), contents.end.number)
+        return past._replace(events=tuple(event for event in past.events if shows(event)))
 
     def since(self, last: int) -> tuple[Event, ...]:
         """What has been journalled after that record; at once, so that nothing comes in between."""
-        journal = self._parts.journal
+        journal, shows = self._parts.journal, self._parts.options.shows
         if journal.number == last:
             return ()
-        return tuple(record.event for record in read(journal.path).branch() if record.number > last)
+        new = (record.event for record in read(journal.path).branch() if record.number > last)
+        return tuple(event for event in new if shows(event))
 
     # Prompts ------------------------------------------------------------------------
 
@@ -300,7 +304,8 @@ class Session:
         return Turn(
             feed=parts.feed,
             history=parts.history,
-            system=parts.context.system(),
+            system=self._system,
+            reminders=self._reminders,
             toolset=parts.toolset,
             gate=parts.gate,
             model=self._model,
@@ -309,6 +314,12 @@ class Session:
             sign_of_life_s=parts.sign_of_life_s,
             trace=asked.trace,
         )
+
+    def _system(self) -> str:
+        return self._parts.context.system(instructions=self._parts.options.project_instructions)
+
+    def _reminders(self) -> Iterable[Reminded]:
+        return self._parts.context.reminders(self._parts.gate.mode, self._parts.history.told)
 
     def _model(self) -> Model:
         return self._parts.options.model

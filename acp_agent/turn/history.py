@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from acp_agent.events import (
+    Reminded,
     TextDelta,
     ThoughtDelta,
     ToolCallFinished,
@@ -17,7 +18,7 @@ from acp_agent.events import (
     ToolCallUpdated,
     UserMessage,
 )
-from acp_agent.models.messages import AssistantTurn, Message, ToolCall, ToolOutput, UserTurn
+from acp_agent.models.messages import AssistantTurn, Message, Reminder, ToolCall, ToolOutput, UserTurn
 
 if TYPE_CHECKING:
     from acp_agent.events import Event
@@ -60,11 +61,15 @@ class History:
     def __init__(self) -> None:
         self._entries: list[UserTurn | _Answer] = []
         self._calls: dict[str, _Call] = {}
+        self._told: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
         match event:
             case UserMessage(_, content):
                 self._entries.append(UserTurn(content))
+            case Reminded(topic, text):
+                self._told[topic] = text
+                self._remind(Reminder(text))
             case TextDelta(message_id, text):
                 self._answer(message_id).text.append(text)
             case ThoughtDelta(message_id, text):
@@ -87,6 +92,18 @@ class History:
             else:
                 found.append(entry)
         return found
+
+    def told(self, topic: str) -> str:
+        """What the model was told last of a topic; empty when nothing was."""
+        return self._told.get(topic, "")
+
+    def _remind(self, reminder: Reminder) -> None:
+        """With the user's message where that is what comes last: some services want roles to alternate."""
+        last = self._entries[-1] if self._entries else None
+        if isinstance(last, UserTurn):
+            self._entries[-1] = UserTurn((*last.content, reminder))
+        else:
+            self._entries.append(UserTurn((reminder,)))
 
     def _answer(self, message_id: str) -> _Answer:
         last = self._entries[-1] if self._entries else None

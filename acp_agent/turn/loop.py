@@ -34,9 +34,9 @@ from acp_agent.turn.dispatch import Requested, run_calls
 from acp_agent.turn.pulse import Pulse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from acp_agent.events import StopReason
+    from acp_agent.events import Reminded, StopReason
     from acp_agent.models.stream import Model, StreamEvent
     from acp_agent.permission.gate import Gate
     from acp_agent.tools.registry import Toolset
@@ -59,11 +59,13 @@ STOP_REASONS: dict[str, StopReason] = {
 
 @dataclass(slots=True)
 class Turn:
-    """What a turn is given. `model` is asked for before each request: the choice may change meanwhile."""
+    """What a turn is given. The callables are asked before each request: choices may change meanwhile."""
 
     feed: Feed
     history: History
-    system: str
+    system: Callable[[], str]
+    reminders: Callable[[], Iterable[Reminded]]
+    """What the model has to be told now, and was not told yet."""
     toolset: Toolset
     gate: Gate
     model: Callable[[], Model]
@@ -112,8 +114,10 @@ async def run_turn(turn: Turn) -> StopReason:
 async def _ask(turn: Turn, answer: _Answer) -> None:
     """Streams one answer of the model into events."""
     turn.feed.flush()
+    for reminder in turn.reminders():
+        turn.feed.emit(reminder)
     model = turn.model()
-    request = ModelRequest(turn.system, turn.history.messages(), turn.toolset.specs, turn.trace)
+    request = ModelRequest(turn.system(), turn.history.messages(), turn.toolset.specs, turn.trace)
     with Pulse(turn.feed, f"Waiting for {model.name}", turn.sign_of_life_s) as pulse:
         async with aclosing(model.stream(request)) as stream:
             async for event in stream:

@@ -160,6 +160,22 @@ modes-in-step  SHOULD  session-config-options
     The mode is both a mode and an option; setting either announces both.
 no-boolean-options  MUST  session-config-options
     Boolean options go only to clients that announced them.
+boolean-options  MUST  session-config-options
+    Who announced boolean options gets switches as such and may set them so; others get selectors.
+option-groups  SHOULD  session-config-options
+    Models are grouped by provider when there are several.
+complete-options  MUST  session-config-options
+    Answers and updates hold all options; with another model come its thought levels.
+option-values  SHOULD  error
+    An option or value that there is not gets -32602 and a message that names what there is.
+configured-options  INTEROP  people's settings
+    Mode, model, thought level and switches begin as the settings say.
+options-restored  INTEROP  people's expectation
+    What was set in a session is set after loading it, as far as it can be; the rest is said. Never yolo.
+options-while-busy  INTEROP  Zed sets options right after `session/new`
+    Options may be set while a turn runs and count from the next model request.
+set-model  INTEROP  JetBrains Air, agent-shell, avante and acpx still send it
+    `session/set_model` sets the model option; a bare id that only one provider has will do.
 options-in-answer  INTEROP  Zed
     The answer to `session/new` has the options, so that clients accept updates of them.
 authenticate  INTEROP  CodeCompanion does it at every start
@@ -348,6 +364,8 @@ remembered  SHOULD  tool-calls
     `allow_always` and `reject_always` are remembered.
 modes  SHOULD  session-modes
     Modes decide what is asked: restrictive edits too, accept none inside the folder, yolo nothing.
+plan  SHOULD  session-modes
+    In plan mode reading goes on and changes are refused unasked; the model is told, and told of its end.
 """,
 )
 

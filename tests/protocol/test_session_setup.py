@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.support.wire import JsonObject
     from tests.support.workbench import Workbench
 
-MODES = {"standard", "restrictive", "accept", "yolo"}
+MODES = {"standard", "restrictive", "accept", "yolo", "plan"}
 
 
 def option(options: list[JsonObject], category: str) -> JsonObject:

@@ -142,8 +142,10 @@ class Session:
         reply = await self.client.ask("session/set_mode", {"sessionId": self.id, "modeId": mode})
         return reply.result
 
-    async def set_option(self, option: str, value: str) -> list[JsonObject]:
-        params = {"sessionId": self.id, "configId": option, "value": value}
+    async def set_option(self, option: str, value: str | bool) -> list[JsonObject]:
+        params: JsonObject = {"sessionId": self.id, "configId": option, "value": value}
+        if isinstance(value, bool):
+            params["type"] = "boolean"
         reply = await self.client.ask("session/set_config_option", params)
         return reply.result["configOptions"]
 

@@ -31,9 +31,19 @@ def failure_of(name: str, route: Route, response: httpx.Response, body: str) -> 
         said = said.replace(route.key.value, "[the key]")
     kind = _kind(status, said)
     what = _ADVICE[kind].format(key=route.key.source)
+    if kind == "request" and status != 404:
+        what = _level_refused(route, said.lower()) or what
     if kind == "rate_limit" and (wait := response.headers.get("retry-after")):
         what = f"{what} It asks to wait {wait} s."
     return Failed(kind, f"{name} refused the request ({status}): {said or 'no reason given'}. {what}", said)
+
+
+def _level_refused(route: Route, said: str) -> str:
+    """What to do when it is the thought level that was refused, or the lack of one."""
+    if route.extra:
+        words = (*route.extra, "reasoning", "thinking")
+        return "Set the thought level to default." if any(word in said for word in words) else ""
+    return "Set the thought level to none, or choose another model." if "reasoning_effort" in said else ""
 
 
 _ADVICE: dict[FailureKind, str] = {

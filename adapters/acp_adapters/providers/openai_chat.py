@@ -13,7 +13,7 @@ from acp_adapters.http import CONNECT_LIMIT_S, client_for
 from acp_adapters.providers.failures import failure_of, network_failure, said_by
 from acp_adapters.providers.sse import EventStream, EventTooLarge
 from acp_agent.content import Image, Resource, ResourceLink, Text
-from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
+from acp_agent.models.messages import AssistantTurn, Reminder, ToolOutput, UserTurn
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
@@ -147,7 +147,7 @@ class OpenAIChat:
             body["max_tokens"] = self._route.max_tokens
         if self._route.temperature is not None:
             body["temperature"] = self._route.temperature
-        return body
+        return {**body, **self._route.extra}
 
 
 async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
@@ -190,7 +190,7 @@ def _sound(arguments: str) -> str:
         return "{}"
 
 
-def _text(part: Part) -> str:
+def _text(part: Part | Reminder) -> str:
     match part:
         case Text(text):
             return text
@@ -198,6 +198,8 @@ def _text(part: Part) -> str:
             return f'<resource uri="{uri}">\n{text}\n</resource>'
         case ResourceLink(uri, name, _, description):
             return f"[{name}]({uri})" + (f" ({description})" if description else "")
+        case Reminder():
+            return part.written
         case Image():
             return "(an image, which this model was not shown)"
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acp_agent import events as e
-from acp_agent.acp.encoder import Encoder
+from acp_agent.acp.encoder import Encoder, config_options
 from acp_agent.acp.params import as_object
 from acp_agent.rpc.codec import encode
 
@@ -49,6 +49,41 @@ MIB = 1 << 20
 )
 def test_an_event_is_just_this_update(event: e.Event, update: dict[str, object]) -> None:
     assert list(Encoder().encode(event)) == [update]
+
+
+def test_reminders_are_for_the_model_alone() -> None:
+    assert list(Encoder().encode(e.Reminded("mode", "plan"))) == []
+
+
+ONE = e.Choice("a/x", "x", group="a")
+TWO = e.Choice("b/x", "x", "dear", group="b")
+SWITCH = e.Option("s", "Switch", None, True, description="what it does")
+
+
+def test_choices_of_several_groups_are_grouped() -> None:
+    (found,) = config_options((e.Option("m", "Model", "model", "a/x", (ONE, TWO)),), switches=False)
+    assert found == {
+        "id": "m", "name": "Model", "category": "model", "type": "select", "currentValue": "a/x",
+        "options": [
+            {"group": "a", "name": "a", "options": [{"value": "a/x", "name": "x"}]},
+            {"group": "b", "name": "b", "options": [{"value": "b/x", "name": "x", "description": "dear"}]},
+        ],
+    }  # fmt: skip
+    (found,) = config_options((e.Option("m", "Model", "model", "a/x", (ONE,)),), switches=False)
+    assert found["options"] == [{"value": "a/x", "name": "x"}]
+
+
+def test_a_switch_is_one_only_for_clients_that_know_them() -> None:
+    told = {"id": "s", "name": "Switch", "description": "what it does"}
+    assert config_options((SWITCH,), switches=True) == [told | {"type": "boolean", "currentValue": True}]
+    assert config_options((SWITCH._replace(current=False),), switches=False) == [
+        told
+        | {
+            "type": "select",
+            "currentValue": "off",
+            "options": [{"value": "on", "name": "On"}, {"value": "off", "name": "Off"}],
+        }
+    ]
 
 
 def test_a_call_from_beginning_to_end_and_all_that_is_known_of_it_on_the_way() -> None:

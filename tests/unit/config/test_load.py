@@ -194,6 +194,24 @@ def test_project_cannot_unmark_its_rules(place: Place) -> None:
     assert [rule.only_tightens for rule in place.load().settings.permission.rules] == [True]
 
 
+@pytest.mark.parametrize(
+    ("own", "project", "result"),
+    [
+        ("yolo", "plan", "plan"),
+        ("restrictive", "plan", "plan"),
+        ("plan", "restrictive", "plan"),
+        ("plan", "yolo", "plan"),
+        ("restrictive", "standard", "restrictive"),
+    ],
+)
+def test_project_can_only_tighten_the_mode(place: Place, own: str, project: str, result: str) -> None:
+    place.write_own({"permission": own})
+    place.write_project({"permission": project})
+    loaded = place.load()
+    assert loaded.settings.permission.mode == result
+    assert bool(loaded.notes) == (project != result)
+
+
 def test_own_file_is_not_read_again_as_a_project(place: Place) -> None:
     place.write_project({"provider": "a", "providers": {"a": LOCAL}})
     place.env["ACP_AGENT_CONFIG_DIR"] = str(place.project.parent)
@@ -247,7 +265,7 @@ def test_no_project_loosens_anything(new_place: Callable[[], Place], project: ob
     assert (after.provider, after.providers, after.max_tokens) == (before.provider, before.providers, 9)
     assert (after.context_window, after.temperature) == (None, None)
     assert after.max_agent_turns <= 70
-    assert after.permission.mode in ("accept", "restrictive")
+    assert after.permission.mode in ("accept", "restrictive", "plan")
     own, added = after.permission.rules[:1], after.permission.rules[1:]
     assert own == before.permission.rules
     assert all(rule.only_tightens and rule.action != "allow" for rule in added)

@@ -65,6 +65,14 @@ CASES: list[tuple[str, dict[str, object], str, str, str]] = [
         "greater than 0, not 0",
         "greater than 0",
     ),
+    (
+        "levels of what has none",
+        {"providers": {"p": {"provider_type": "scripted", "thought_levels": ["high"]}}},
+        "providers.p.thought_levels",
+        "cannot be told how long to think",
+        "delete",
+    ),
+    ("empty in a list", entry(models=[""]), "providers.p.models.0", "empty", "delete"),
     ("empty", entry(model=""), "providers.p.model", "empty", "delete"),
     ("list for a map", {"providers": []}, "providers", "must be an object, not a list", "{"),
     (

@@ -36,6 +36,8 @@ EVERY_KEY: dict[str, Any] = {
             "base_url": "http://models.example/v1",
             "allow_insecure": True,
             "model": "large",
+            "models": ["small"],
+            "thought_levels": ["low", "high"],
             "api_key": "${MY_KEY}",
             "api_key_env": "MY_KEY",
             "context_window": 32000,
@@ -61,6 +63,8 @@ EVERY_KEY: dict[str, Any] = {
     "max_tokens": 1000,
     "temperature": 0.7,
     "terminal": "editor",
+    "thought_level": "high",
+    "show_thoughts": False,
 }
 
 

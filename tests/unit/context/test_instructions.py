@@ -28,8 +28,8 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def told(tmp_path: Path, cwd: Path, *, user: bool = True) -> list[str]:
-    instructions = Instructions(tmp_path / "own" if user else None, cwd, tmp_path / "home")
+def told(tmp_path: Path, cwd: Path) -> list[str]:
+    instructions = Instructions(tmp_path / "own", cwd, tmp_path / "home")
     return [section.split(":\n", 1)[1].strip() for section in instructions.sections()]
 
 
@@ -65,8 +65,13 @@ def test_a_home_that_is_a_repository_is_no_project(tmp_path: Path) -> None:
 
 
 def test_they_can_be_switched_off(tmp_path: Path, checkout: Path) -> None:
-    write(checkout / "AGENTS.md", "here")
-    assert told(tmp_path, checkout, user=False) == []
+    write(checkout / "AGENTS.md", "as told")
+    context = SessionContext(checkout, (), Instructions(tmp_path / "own", checkout, tmp_path / "home"))
+    with_them, without = context.system(instructions=True), context.system(instructions=False)
+    assert with_them.startswith(without)
+    assert with_them.endswith(f"Instructions from {checkout / 'AGENTS.md'}:\nas told\n")
+    assert "as told" not in without
+    assert (context.system(), context.system(instructions=False)) == (with_them, without)
 
 
 def test_a_huge_file_is_cut_and_says_so(tmp_path: Path, checkout: Path) -> None:

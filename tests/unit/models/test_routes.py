@@ -89,6 +89,24 @@ def test_windows_are_known_by_name(model: str, tokens: int) -> None:
     assert window_of(model) == tokens
 
 
+def test_a_provider_offers_its_list_of_models_once_each(tmp_path: Path) -> None:
+    entry = {**LOCAL, "models": ["n", "m", "n", "o"]}
+    found = routed(tmp_path, {"providers": {"local": entry, "other": {**LOCAL, "model": "x"}}})
+    assert [route.name for route in found] == ["local/m", "local/n", "local/o", "other/x"]
+    del entry["model"]
+    assert [route.model for route in routed(tmp_path, {"providers": {"local": entry}})] == ["n", "m", "o"]
+
+
+def test_levels_of_the_settings_beat_what_is_known(tmp_path: Path) -> None:
+    entry = {**LOCAL, "models": ["gpt-oss:20b"]}
+    found = routed(tmp_path, {"providers": {"local": entry}})
+    assert [list(route.thought_levels) for route in found] == [[], ["low", "medium", "high"]]
+    found = routed(tmp_path, {"providers": {"local": {**entry, "thought_levels": ["low", "max"]}}})
+    assert [list(route.thought_levels) for route in found] == [["low", "max"]] * 2
+    assert found[0].extra == found[0].thinking("default").extra == {}
+    assert found[0].thinking("max").extra == {"reasoning_effort": "max"}
+
+
 def test_limits_reach_the_route(tmp_path: Path) -> None:
     settings: dict[str, object] = {
         "providers": {"local": {**LOCAL, "context_window": 10, "stream_chunk_timeout_secs": 7}},

@@ -17,6 +17,7 @@ from acp_agent.models.messages import (
     AssistantTurn,
     Message,
     ModelRequest,
+    Reminder,
     ToolCall,
     ToolOutput,
     ToolSpec,
@@ -109,6 +110,12 @@ class TestRules:
         model = writer.rules(when("both", user=r"^a\nb$"))
         parts = (Text("a"), Image("AAAA", "image/png"), Resource("file:///x", "not looked at"), Text("b"))
         assert await said(model, UserTurn(parts)) == "both"
+
+    async def test_what_the_agent_says_in_between_is_no_user_text(self, writer: Writer) -> None:
+        model = writer.rules(when("one", user="^go$", results=1), when("none", user="^go$"))
+        told = UserTurn((Text("go"), Reminder("the mode is plan")))
+        assert await said(model, told) == "none"
+        assert await said(model, told, output("x"), UserTurn((Reminder("no longer"),))) == "one"
 
     async def test_results_are_counted_since_the_user_text(self, writer: Writer) -> None:
         model = writer.rules(when("none", results=0), when("one", results=1), when("more"))

@@ -44,52 +44,52 @@ def test_modes_are_described() -> None:
     assert all(mode.name and mode.description for mode in MODES)
 
 
-# claim, then what happens in standard, restrictive, accept and yolo
+# claim, then what happens in standard, restrictive, accept, yolo and plan
 BY_MODE = [
-    (read(f"{ROOT}/a.py"), "allow allow allow allow"),
-    (read("/somewhere/a.py", inside=False), "ask ask ask allow"),
-    (read("/dev/null", inside=False), "allow allow allow allow"),
-    (read("/etc/os-release", inside=False), "allow allow allow allow"),
-    (read(f"{ROOT}/.env"), "ask ask ask allow"),
-    (read(f"{ROOT}/.ENV"), "ask ask ask allow"),
-    (read(f"{ROOT}/deploy/server.pem"), "ask ask ask allow"),
-    (read(f"{ROOT}/.env.example"), "allow allow allow allow"),
-    (read("/home/u/.ssh/id_rsa", inside=False), "ask ask ask allow"),
-    (edit(f"{ROOT}/a.py"), "allow ask allow allow"),
-    (edit(f"{ROOT}/.env"), "ask ask ask allow"),
-    (edit("/somewhere/a.py", inside=False), "ask ask ask allow"),
-    (edit("/dev/null", inside=False), "allow allow allow allow"),
-    (edit(f"{ROOT}/.git/hooks/pre-commit"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.GIT/config"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.g\u200cit/config"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.git./config"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.acp-agent/config.json"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.vscode/tasks.json"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.vscode/settings.json"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.idea/workspace.xml"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.zed/settings.json"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.Cursor/mcp.json"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.bashrc"), "ask ask ask ask"),
-    (edit(f"{ROOT}/AGENTS.md"), "ask ask ask ask"),
-    (edit(f"{ROOT}/lib/CLAUDE.md"), "ask ask ask ask"),
-    (edit(f"{ROOT}/.github/workflows/ci.yml"), "ask ask ask ask"),
-    (edit("/etc/passwd", inside=False), "deny deny deny deny"),
-    (edit("/dev/sda", inside=False), "deny deny deny deny"),
-    (edit("/boot/vmlinuz", inside=False), "deny deny deny deny"),
-    (run("ls", "-la"), "allow allow allow allow"),
-    (run("npm", "test"), "ask ask ask allow"),
-    (run("ls", inside=False), "ask ask ask allow"),
-    (run("/bin/mkfs.ext4", "/dev/sda1"), "deny deny deny deny"),
+    (read(f"{ROOT}/a.py"), "allow allow allow allow allow"),
+    (read("/somewhere/a.py", inside=False), "ask ask ask allow ask"),
+    (read("/dev/null", inside=False), "allow allow allow allow allow"),
+    (read("/etc/os-release", inside=False), "allow allow allow allow allow"),
+    (read(f"{ROOT}/.env"), "ask ask ask allow ask"),
+    (read(f"{ROOT}/.ENV"), "ask ask ask allow ask"),
+    (read(f"{ROOT}/deploy/server.pem"), "ask ask ask allow ask"),
+    (read(f"{ROOT}/.env.example"), "allow allow allow allow allow"),
+    (read("/home/u/.ssh/id_rsa", inside=False), "ask ask ask allow ask"),
+    (edit(f"{ROOT}/a.py"), "allow ask allow allow deny"),
+    (edit(f"{ROOT}/.env"), "ask ask ask allow deny"),
+    (edit("/somewhere/a.py", inside=False), "ask ask ask allow deny"),
+    (edit("/dev/null", inside=False), "allow allow allow allow allow"),
+    (edit(f"{ROOT}/.git/hooks/pre-commit"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.GIT/config"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.g\u200cit/config"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.git./config"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.acp-agent/config.json"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.vscode/tasks.json"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.vscode/settings.json"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.idea/workspace.xml"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.zed/settings.json"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.Cursor/mcp.json"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.bashrc"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/AGENTS.md"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/lib/CLAUDE.md"), "ask ask ask ask deny"),
+    (edit(f"{ROOT}/.github/workflows/ci.yml"), "ask ask ask ask deny"),
+    (edit("/etc/passwd", inside=False), "deny deny deny deny deny"),
+    (edit("/dev/sda", inside=False), "deny deny deny deny deny"),
+    (edit("/boot/vmlinuz", inside=False), "deny deny deny deny deny"),
+    (run("ls", "-la"), "allow allow allow allow allow"),
+    (run("npm", "test"), "ask ask ask allow deny"),
+    (run("ls", inside=False), "ask ask ask allow ask"),
+    (run("/bin/mkfs.ext4", "/dev/sda1"), "deny deny deny deny deny"),
     (
         Claim("execute", "echo $(date)", None, False, "not understood: a command substitution"),
-        "ask ask ask allow",
+        "ask ask ask allow deny",
     ),
-    (Claim("network", "example.com", None, False), "ask ask ask allow"),
-    (Claim("mcp", "server/tool"), "ask ask ask allow"),
-    (Claim("agent", "a helper"), "ask ask ask allow"),
-    (Claim("memory", "add"), "allow ask allow allow"),
-    (Claim("skill", "release"), "allow allow allow allow"),
-    (Claim("meta", "plan"), "allow allow allow allow"),
+    (Claim("network", "example.com", None, False), "ask ask ask allow deny"),
+    (Claim("mcp", "server/tool"), "ask ask ask allow deny"),
+    (Claim("agent", "a helper"), "ask ask ask allow ask"),
+    (Claim("memory", "add"), "allow ask allow allow ask"),
+    (Claim("skill", "release"), "allow allow allow allow allow"),
+    (Claim("meta", "plan"), "allow allow allow allow allow"),
 ]
 
 
@@ -153,10 +153,10 @@ def test_a_configured_denial_holds_in_every_mode(mode: Mode) -> None:
 @pytest.mark.parametrize("mode", EVERY_MODE)
 def test_a_way_of_working_denies_operations(mode: Mode) -> None:
     one = gate(mode)
-    one.denied = frozenset(("edit", "mcp:files/write"))
-    assert one.check([edit(f"{ROOT}/a")]).verdict == "deny"
-    assert one.check([Claim("mcp", "files/write")]).verdict == "deny"
-    assert one.check([Claim("mcp", "other/write")]).verdict != "deny"
+    one.denied = frozenset(("read", "agent:files/write"))
+    assert one.check([read(f"{ROOT}/a")]).verdict == "deny"
+    assert one.check([Claim("agent", "files/write")]).verdict == "deny"
+    assert one.check([Claim("agent", "other/write")]).verdict != "deny"
 
 
 def test_accept_mode_takes_back_a_configured_ask_but_only_inside() -> None:

@@ -11,7 +11,15 @@ import pytest
 from acp_adapters.http import close_clients
 from acp_adapters.providers.openai_chat import connect
 from acp_agent.content import Resource, ResourceLink, Text
-from acp_agent.models.messages import AssistantTurn, ModelRequest, ToolCall, ToolOutput, ToolSpec, UserTurn
+from acp_agent.models.messages import (
+    AssistantTurn,
+    ModelRequest,
+    Reminder,
+    ToolCall,
+    ToolOutput,
+    ToolSpec,
+    UserTurn,
+)
 from acp_agent.models.routes import Key, Route, provider_types
 from acp_agent.models.stream import (
     CallArguments,
@@ -120,6 +128,54 @@ async def test_the_request_is_just_this() -> None:
         "max_tokens": 50,
         "temperature": 0.5,
     }
+
+
+HIGH = {"high": {"reasoning": {"effort": "high"}}}
+BARE = {
+    "model": "m-1",
+    "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
+
+
+@pytest.mark.parametrize(("level", "more"), [("high", HIGH["high"]), ("default", {}), ("nothing such", {})])
+async def test_a_thought_level_is_said_and_the_default_is_not(level: str, more: dict[str, object]) -> None:
+    async with http_server(Answer([chunk({"content": "ok"}, "stop"), DONE])) as server:
+        await ask(route(server.url, thought_levels=HIGH).thinking(level))
+        (served,) = server.requests
+    assert served.body == {**BARE, **more}
+
+
+async def test_a_reminder_is_a_part_of_the_user_message() -> None:
+    request = HELLO._replace(
+        messages=[UserTurn((Text("Hello"), Reminder("Plan."))), UserTurn((Reminder("Go."),))]
+    )
+    async with http_server(Answer([chunk({"content": "ok"}, "stop"), DONE])) as server:
+        await ask(route(server.url), request)
+        (served,) = server.requests
+    assert served.body["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello\n\n<reminder>\nPlan.\n</reminder>"},
+        {"role": "user", "content": "<reminder>\nGo.\n</reminder>"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "body", "says"),
+    [
+        ("high", "Unsupported value: 'reasoning.effort' does not support 'high'", "thought level to default"),
+        ("high", '"qwen" does not support thinking', "thought level to default"),
+        ("default", "tools need /v1/responses, or set reasoning_effort to 'none'", "thought level to none"),
+        ("high", "no such model", "Check the model's name"),
+        ("default", "there is no model phi-reasoning", "Check the model's name"),
+    ],
+)
+async def test_a_level_that_is_refused_says_what_to_set(level: str, body: str, says: str) -> None:
+    async with http_server(Answer([body.encode()], "400 Bad Request", "text/plain")) as server:
+        (event,) = await ask(route(server.url, thought_levels=HIGH).thinking(level))
+    assert isinstance(event, Failed)
+    assert says in event.message
 
 
 async def test_thought_text_calls_and_usage_come_as_they_are_sent() -> None:

@@ -6,6 +6,7 @@ from acp_agent.content import Text
 from acp_agent.events import (
     Event,
     PlanChanged,
+    Reminded,
     TextDelta,
     ThoughtDelta,
     ToolCallFinished,
@@ -13,7 +14,7 @@ from acp_agent.events import (
     ToolCallUpdated,
     UserMessage,
 )
-from acp_agent.models.messages import AssistantTurn, Message, ToolCall, ToolOutput, UserTurn
+from acp_agent.models.messages import AssistantTurn, Message, Reminder, ToolCall, ToolOutput, UserTurn
 from acp_agent.turn.history import UNFINISHED, History
 
 
@@ -57,3 +58,32 @@ def test_a_call_that_never_ended_still_has_an_output() -> None:
 
 def test_an_answer_of_thoughts_alone_is_not_sent_back() -> None:
     assert fold(UserMessage("m1", (Text("go"),)), ThoughtDelta("m2", "hm")) == [UserTurn((Text("go"),))]
+
+
+def test_a_reminder_goes_with_the_message_it_comes_after() -> None:
+    assert fold(UserMessage("m1", (Text("go"),)), Reminded("mode", "plan"), TextDelta("m2", "ok")) == [
+        UserTurn((Text("go"), Reminder("plan"))),
+        AssistantTurn("ok", "", ()),
+    ]
+
+
+def test_a_reminder_between_calls_comes_after_their_outputs() -> None:
+    *_, output, reminder, answer = fold(
+        UserMessage("m1", (Text("go"),)),
+        ToolCallStarted("c1", "m2", "read", "Read a", "read"),
+        ToolCallFinished("c1", failed=False, output="one"),
+        Reminded("mode", "plan"),
+        TextDelta("m3", "done"),
+    )
+    assert output == ToolOutput("c1", "one", failed=False)
+    assert reminder == UserTurn((Reminder("plan"),))
+    assert answer == AssistantTurn("done", "", ())
+
+
+def test_what_was_told_last_of_a_topic_is_known() -> None:
+    history = History()
+    assert history.told("mode") == ""
+    for text in ("plan", "no plan"):
+        history(Reminded("mode", text))
+    history(Reminded("other", "x"))
+    assert history.told("mode") == "no plan"
