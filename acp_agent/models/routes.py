@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.errors import AuthRequired
+from acp_agent.models.vision import takes_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,8 @@ class Route(NamedTuple):
     max_tokens: int | None = None
     temperature: float | None = None
     script: str | None = None
+    vision: bool = True
+    """Whether the model takes images."""
 
     @property
     def name(self) -> str:
@@ -157,6 +160,7 @@ def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | N
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
         script=entry.script,
+        vision=entry.vision if entry.vision is not None else takes_images(model),
     )
 
 
