@@ -52,7 +52,7 @@ class _Call:
     """The extension under which pieces of its output go out."""
     command: str = ""
     tail: str = ""
-    """The end of the output."""
+    """The end of the output, for a terminal of what it has not been sent."""
     sent: int = 0
     unsent: int = 0
     """Bytes of output beyond what a terminal is sent."""
@@ -130,9 +130,9 @@ class Calls:
 
     def _output(self, call_id: str, call: _Call, text: str) -> Iterator[Json]:
         call.begun = True
-        call.tail = last_lines(call.tail + plain(text), TAIL_CHARACTERS)
         if not call.output_key:
             if not call.terminal_id:
+                call.tail = last_lines(call.tail + plain(text), TAIL_CHARACTERS)
                 shown = e.ShownCommand(call.command, overwrite(call.tail))
                 call.known["content"] = [_shown(shown)]
                 yield _update(call_id, {"content": call.known["content"]})
@@ -140,6 +140,7 @@ class Calls:
         for piece in pieces(text, CHUNK_CHARACTERS):
             if call.unsent or call.sent + len(piece) > TERMINAL_CHARACTERS:
                 call.unsent += len(piece.encode(errors="replace"))
+                call.tail = last_lines(call.tail + plain(piece), TAIL_CHARACTERS)
                 continue
             call.sent += len(piece)
             yield _piece(call_id, call, piece)
@@ -192,8 +193,10 @@ def _piece(call_id: str, call: _Call, text: str) -> Json:
 def _rest(call: _Call, full_output: str) -> str:
     """What stands in a terminal for the output that was too much for it: where it is, and its end."""
     left_out = call.unsent - len(call.tail.encode(errors="replace"))
+    if left_out <= 0:
+        return call.tail
     where = f", full output: {full_output}" if full_output else ""
-    return f"\n[… {max(left_out, 0)} more bytes{where} …]\n{call.tail}"
+    return f"\n[… {left_out} more bytes{where} …]\n{call.tail}"
 
 
 def _changed(event: e.ToolCallUpdated) -> Json:

@@ -128,6 +128,18 @@ def test_what_a_terminal_shows_of_long_output() -> None:
     assert sum(map(len, data[:-1])) + left_out + len(tail) == 20 * 1000 * 100
 
 
+def test_what_is_a_little_too_long_comes_whole() -> None:
+    text = "x" * 99 + "\n"
+    story = [
+        STARTED,
+        e.OutputDelta("c", text * 10_480),
+        e.OutputDelta("c", text * 10),
+        e.ToolCallFinished("c", failed=False, output="", content=(e.ShownCommand("x"),)),
+    ]
+    metas = [as_object(update.get("_meta")).get("terminal_output") for update in updates(Encoder(ZED), story)]
+    assert "".join(str(as_object(meta)["data"]) for meta in metas if meta) == text * 10_490
+
+
 awkward = st.sampled_from(["x", "\n", "\r", "🌍", "\x1b[31m", "\x1b[0m"])
 
 
