@@ -11,6 +11,7 @@
     ├── ConfigError             -32603  data: file, key, hint
     ├── ModelError              -32603  the provider failed; data.details says how
     ├── JournalError            -32603  a session that cannot be written or read
+    ├── ContentError                    a part of a prompt that cannot be used; person and model are told
     ├── ToolError                       goes back to the model, never over the wire
     ├── ScriptError             -32603  a scripted model's file that cannot be used
     └── PeerError                       what the other side answered to a request of ours
@@ -79,6 +80,10 @@ class JournalError(AgentError):
 
 class ScriptError(AgentError):
     """A scripted model's file cannot be used."""
+
+
+class ContentError(AgentError):
+    """A part of a prompt that cannot be used; the message is what is wrong with "it"."""
 
 
 class ToolError(AgentError):

@@ -68,7 +68,7 @@ def answer() -> Json:
         "agentInfo": {"name": "acp-agent", "title": "acp-agent", "version": __version__},
         "agentCapabilities": {
             "loadSession": True,
-            "promptCapabilities": {"image": False, "audio": False, "embeddedContext": True},
+            "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
             "mcpCapabilities": {"http": False, "sse": False},
             "sessionCapabilities": {name: {} for name in SESSION_CAPABILITIES},
             "auth": {"logout": {}, "status": {}},

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model
 
 ADAPTERS = {
+    "images.fit": "acp_adapters.images:fit",
     "model.openai": "acp_adapters.providers.openai_chat:connect",
     "models.ollama": "acp_adapters.providers.ollama:installed",
     "shell.bash": "acp_adapters.syntax.bash:parse",

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from acp_agent.assembly.adapters import adapter, connect
 from acp_agent.config import paths
 from acp_agent.context.instructions import Instructions
+from acp_agent.context.mentioned import Mentioned
 from acp_agent.context.prompt import SessionContext
+from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, TitleChanged
 from acp_agent.permission.gate import Gate
 from acp_agent.permission.rules import Rule
@@ -16,19 +18,24 @@ from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
+from acp_agent.workspace.programs import which
+from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from acp_agent.config.schema import Settings
+    from acp_agent.context.images import Bounds, Fitted
     from acp_agent.events import Listener
     from acp_agent.models.routes import Route
+    from acp_agent.models.stream import Model
     from acp_agent.permission.claims import Claim
     from acp_agent.permission.gate import Asker
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
     from acp_agent.tools.registry import Toolset
+    from acp_agent.workspace.workspace import Workspace
 
 
 class Begun(NamedTuple):
@@ -86,6 +93,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     feed = Feed((begun.journal, history, *shown), audience.drain)
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
+    workspace = open_workspace(ground.cwd, ground.folders, audience)
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -93,8 +101,9 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, audience, paths.data_dir(ground.env) / "outputs" / begun.id),
+        toolset=_toolset(ground, workspace, audience, paths.data_dir(ground.env) / "outputs" / begun.id),
         context=SessionContext(ground.cwd, ground.folders, instructions),
+        prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
     )
@@ -120,12 +129,19 @@ def _rules(settings: Settings) -> list[Rule]:
     ]
 
 
-def _toolset(ground: Ground, audience: Audience, outputs: Path) -> Toolset:
+def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:
+    def fit(data: bytes, bounds: Bounds) -> Fitted:
+        return adapter("images.fit")(data, bounds)
+
+    git = which("git", workspace.roots.cwd)
+    return Preparation(Mentioned(workspace, gate, git, fit), fit, model)
+
+
+def _toolset(ground: Ground, workspace: Workspace, audience: Audience, outputs: Path) -> Toolset:
     """`outputs` is the folder for output that is too long to be shown."""
     from acp_agent.tools.question import Questions
     from acp_agent.tools.registry import Limits, Toolset, builtin
     from acp_agent.workspace.terminals import Consoles
-    from acp_agent.workspace.workspace import open_workspace
 
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
         from acp_agent.permission.shell import analyse as analyse_shell
@@ -133,7 +149,6 @@ def _toolset(ground: Ground, audience: Audience, outputs: Path) -> Toolset:
         return analyse_shell(command, folder, ground.roots, adapter("shell.bash"))
 
     timeouts = ground.settings.timeouts
-    workspace = open_workspace(ground.cwd, ground.folders, audience)
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
     consoles = Consoles(ground.settings.terminal, audience, outputs)
     tools = builtin(workspace, analyse, limits, consoles=consoles)

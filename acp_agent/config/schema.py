@@ -40,6 +40,7 @@ class ProviderEntry(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
     script: str | None = None
     stream_chunk_timeout_secs: float | None = None
+    vision: bool | None = None
 
     def __repr__(self) -> str:
         shown = (f"{key}={value!r}" for key, value in self._asdict().items() if key not in _SECRETS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.errors import AuthRequired
 from acp_agent.models.thinking import thought_levels
+from acp_agent.models.vision import takes_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,6 +62,8 @@ class Route(NamedTuple):
     max_tokens: int | None = None
     temperature: float | None = None
     script: str | None = None
+    vision: bool = True
+    """Whether the model takes images."""
     thought_levels: Mapping[str, Mapping[str, object]] = MappingProxyType({})
     """How long the model can be told to think, from the least to the most: what a request says for each."""
     extra: Mapping[str, object] = MappingProxyType({})
@@ -178,6 +181,7 @@ def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | N
         temperature=settings.temperature,
         script=entry.script,
         thought_levels=thought_levels(kind.lower(), model, entry.thought_levels),
+        vision=entry.vision if entry.vision is not None else takes_images(model),
     )
 
 

@@ -25,6 +25,8 @@ class Condition(NamedTuple):
     """What a conversation has to be like; None is not looked at."""
 
     user: re.Pattern[str] | None = None
+    given: re.Pattern[str] | None = None
+    images: int | None = None
     results: int | None = None
     last_result: re.Pattern[str] | None = None
     failed: bool | None = None
@@ -81,6 +83,7 @@ class Rule(NamedTuple):
 
 class Script(NamedTuple):
     window: int
+    vision: bool
     rules: tuple[Rule, ...]
     otherwise: tuple[Step, ...] | None
 
@@ -99,10 +102,11 @@ def read_script(path: Path) -> Script:
         raise top.at(where).wrong(f"is not JSON ({error.msg})", "valid JSON") from None
     except RecursionError:
         raise top.wrong("is nested too deeply", '{"rules": []} and go on from there') from None
-    script = top.object(value, '{"rules": [], "otherwise": []}', ("window", "rules", "otherwise"))
+    script = top.object(value, '{"rules": [], "otherwise": []}', ("window", "vision", "rules", "otherwise"))
     rules = top.array(script.get("rules", []), "rules", '"rules": [{"when": {}, "reply": []}]')
     return Script(
         top.whole(script, "window", DEFAULT_WINDOW, least=1),
+        top.flag(script, "vision", default=True),
         tuple(_rule(top.at(f"rule {number}"), rule) for number, rule in enumerate(rules, 1)),
         _reply(top.at("otherwise"), script["otherwise"], None) if "otherwise" in script else None,
     )
@@ -152,6 +156,12 @@ class _Place(NamedTuple):
             raise self.wrong(what, f'"{name}": {max(least, default)}')
         return value
 
+    def flag(self, values: dict[str, object], name: str, *, default: bool) -> bool:
+        value = values.get(name, default)
+        if not isinstance(value, bool):
+            raise self.wrong(f'"{name}" must be true or false, got {_shown(value)}', f'"{name}": true')
+        return value
+
     def seconds(self, values: dict[str, object], name: str) -> float:
         value = values.get(name, 0)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
@@ -181,17 +191,16 @@ def _rule(place: _Place, value: object) -> Rule:
 
 
 def _condition(place: _Place, given: dict[str, object]) -> Condition:
-    failed = given.get("failed")
-    if failed is not None and not isinstance(failed, bool):
-        raise place.wrong(f'"failed" must be true or false, got {_shown(failed)}', '"failed": true')
     if given.get("results") == 0 and ("last_result" in given or "failed" in given):
         what = 'with "results": 0 there is no last result, so this rule never holds'
         raise place.wrong(what, '"results": 1, or leave the other condition out')
     return Condition(
         place.pattern(given, "user"),
+        place.pattern(given, "given"),
+        place.whole(given, "images", 0, least=0) if "images" in given else None,
         place.whole(given, "results", 0, least=0) if "results" in given else None,
         place.pattern(given, "last_result"),
-        failed,
+        place.flag(given, "failed", default=True) if "failed" in given else None,
         place.pattern(given, "earlier"),
     )
 

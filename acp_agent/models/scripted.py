@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import anyio
 
-from acp_agent.content import Resource, Text
+from acp_agent.content import Image, Resource, Text
 from acp_agent.errors import ScriptError
 from acp_agent.models.messages import Reminder, ToolOutput, UserTurn
 from acp_agent.models.script import (
@@ -36,6 +36,7 @@ from acp_agent.models.stream import (
     ThoughtPiece,
     Usage,
 )
+from acp_agent.models.words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -71,6 +72,10 @@ class ScriptedModel:
     def window(self) -> int:
         return self._script.window
 
+    @property
+    def sees(self) -> bool:
+        return self._script.vision
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         """The reply of the first rule that holds, step by step."""
         try:
@@ -101,7 +106,7 @@ class ScriptedModel:
 
     def _reply(self, request: ModelRequest) -> tuple[tuple[Step, ...], _Told]:
         """What to say to `request`. Raises ScriptError when the script has nothing that fits."""
-        scene = _scene(request.messages)
+        scene = _scene(request.messages, sees=self.sees)
         for rule in self._script.rules:
             holds, user = _holds(rule.when, scene)
             if holds:
@@ -180,24 +185,30 @@ class _Told:
 
 
 class _Scene(NamedTuple):
-    """What conditions look at: the last user text, the tool results since, and what was said before."""
+    """What conditions look at: the last user message, the tool results since, and what was said before."""
 
     user: str
+    given: str
+    """What came with the text, in words."""
+    images: int
     results: tuple[ToolOutput, ...]
     earlier: Sequence[Message]
 
 
-def _scene(messages: Sequence[Message]) -> _Scene:
+def _scene(messages: Sequence[Message], *, sees: bool) -> _Scene:
     results: list[ToolOutput] = []
     for place in reversed(range(len(messages))):
         message = messages[place]
         if isinstance(message, UserTurn):
             if all(isinstance(part, Reminder) for part in message.content):
                 continue
-            return _Scene(_said(message), tuple(reversed(results)), messages[:place])
+            seen = [part for part in message.content if sees and isinstance(part, Image) and part.data]
+            rest = [part for part in message.content if not isinstance(part, Text) and part not in seen]
+            given = "\n\n".join(map(in_words, rest))
+            return _Scene(_said(message), given, len(seen), tuple(reversed(results)), messages[:place])
         if isinstance(message, ToolOutput):
             results.append(message)
-    return _Scene("", tuple(reversed(results)), ())
+    return _Scene("", "", 0, tuple(reversed(results)), ())
 
 
 def _said(message: Message) -> str:
@@ -211,6 +222,8 @@ def _holds(when: Condition, scene: _Scene) -> tuple[bool, re.Match[str] | None]:
     last = scene.results[-1] if scene.results else None
     holds = (
         (when.user is None or user is not None)
+        and (when.given is None or bool(when.given.search(scene.given)))
+        and (when.images is None or when.images == scene.images)
         and (when.results is None or when.results == len(scene.results))
         and (when.last_result is None or (last is not None and bool(when.last_result.search(last.output))))
         and (when.failed is None or (last is not None and last.failed == when.failed))

@@ -80,6 +80,11 @@ class Model(Protocol):
         """The context window in tokens; a guess when the model is unknown."""
         ...
 
+    @property
+    def sees(self) -> bool:
+        """Whether it takes images; one that does not is told of them in words."""
+        ...
+
     def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         """The answer, ending in exactly one Finished or Failed. Raises nothing but cancellation."""
         ...

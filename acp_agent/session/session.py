@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from acp_agent.content import Part
-    from acp_agent.events import Archived, Event, Option, Reminded, StopReason
+    from acp_agent.events import Archived, Event, NoticeRaised, Option, Reminded, StopReason
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
     from acp_agent.session.audience import Audience, Watcher
@@ -111,6 +111,22 @@ class Context(Protocol):
     def reminders(self, mode: str, told: Callable[[str], str]) -> Iterable[Reminded]: ...
 
 
+class Prepared(Protocol):
+    """A prompt as it is kept and as the model is told of it, and what its person should know."""
+
+    @property
+    def content(self) -> tuple[Part, ...]: ...
+
+    @property
+    def notices(self) -> tuple[NoticeRaised, ...]: ...
+
+
+class Prepare(Protocol):
+    """Makes what a person sent ready for the model. Takes its time; raises nothing but cancellation."""
+
+    async def __call__(self, content: tuple[Part, ...], /) -> Prepared: ...
+
+
 class Parts(NamedTuple):
     """What a session is put together from."""
 
@@ -122,6 +138,7 @@ class Parts(NamedTuple):
     gate: Gate
     toolset: Toolset
     context: Context
+    prepare: Prepare
     max_requests: int
     sign_of_life_s: float
 
@@ -280,11 +297,9 @@ class Session:
         self._running = (prompt, scope)
         self._parts.audience.asking = prompt.asked.by
         feed.emit(TurnStarted(turn_id))
-        feed.emit(UserMessage(self._new_id("m"), prompt.asked.content))
-        if self._title is None and (title := title_of(prompt.asked.content)):
-            self.note(TitleChanged(title))
         try:
             with scope:
+                await self._tell(prompt.asked.content)
                 outcome = await run_turn(self._turn(prompt.asked))
         except Exception as error:  # the prompt's answer carries it; the session goes on
             if not isinstance(error, AgentError):
@@ -298,6 +313,15 @@ class Session:
             else:
                 feed.emit(TurnEnded(turn_id, outcome))
             prompt.end(outcome)
+
+    async def _tell(self, content: tuple[Part, ...]) -> None:
+        """Adds a prompt to the conversation. One that is cancelled before that leaves no trace."""
+        prepared = await self._parts.prepare(content)
+        self._parts.feed.emit(UserMessage(self._new_id("m"), prepared.content))
+        for notice in prepared.notices:
+            self._parts.feed.emit(notice)
+        if self._title is None and (title := title_of(content)):
+            self.note(TitleChanged(title))
 
     def _turn(self, asked: Asked) -> Turn:
         parts = self._parts

@@ -42,13 +42,12 @@ class Excerpt(NamedTuple):
         return self.last - self.first + 1 < self.total
 
 
-def excerpt(text: str, offset: int, limit: int) -> Excerpt:
-    """The numbered lines from `offset` on, at most `limit` of them and OUTPUT_BYTES."""
+def excerpt(text: str, offset: int, limit: int, room: int = OUTPUT_BYTES) -> Excerpt:
+    """The numbered lines from `offset` on, at most `limit` of them and `room` bytes."""
     lines = text.removesuffix("\n").split("\n") if text else []
     last = min(len(lines), offset + limit - 1)
     width = len(str(last))
     shown: list[str] = []
-    room = OUTPUT_BYTES
     for number in range(offset, last + 1):
         line = f"{number:>{width}}: {_bounded(lines[number - 1])}"
         room -= len(line.encode("utf-8", "replace")) + 1
@@ -82,8 +81,13 @@ class ReadTool:
 
 
 class ReadCall(ReadingCall):
-    def __init__(self, workspace: Workspace, target: Target, offset: int, limit: int) -> None:
+    """`room` is how many bytes of the file may be given."""
+
+    def __init__(
+        self, workspace: Workspace, target: Target, offset: int, limit: int, room: int = OUTPUT_BYTES
+    ) -> None:
         super().__init__(target)
+        self._room = room
         self._documents = workspace.documents
         self._offset = offset
         self._limit = limit
@@ -101,13 +105,14 @@ class ReadCall(ReadingCall):
 
     async def run(self, progress: Progress) -> ToolResult:
         document = await self._documents.read(self._target.place)
-        part = excerpt(document.text, self._offset, self._limit)
+        part = excerpt(document.text, self._offset, self._limit, self._room)
         if self._offset > max(part.total, 1):
             raise ToolError(
                 f"{self._target.shown} has {part.total} lines; line {self._offset} is past its end."
             )
         self._documents.mark_seen(document)
-        remarks = _remarks(document, part, stopped=part.last < self._offset + self._limit - 1)
+        stopped = self._room if part.last < self._offset + self._limit - 1 else 0
+        remarks = _remarks(document, part, stopped)
         head = f"({'; '.join(remarks)})\n" if remarks else ""
         return ToolResult(
             head + (part.text if document.text else "(empty file)"),
@@ -115,12 +120,13 @@ class ReadCall(ReadingCall):
         )
 
 
-def _remarks(document: Document, part: Excerpt, *, stopped: bool) -> list[str]:
+def _remarks(document: Document, part: Excerpt, stopped: int) -> list[str]:
+    """`stopped` is after how many bytes there was no more room, or 0."""
     remarks: list[str] = []
     if part.partial:
         remarks.append(f"lines {part.first}-{part.last} of {part.total}")
         if stopped and part.last < part.total:
-            remarks.append(f"cut at {OUTPUT_BYTES >> 10} KiB, go on with offset {part.last + 1}")
+            remarks.append(f"cut at {stopped >> 10} KiB, go on with offset {part.last + 1}")
     if document.unsaved:
         remarks.append("with changes in the editor that are not saved yet")
     if document.note:

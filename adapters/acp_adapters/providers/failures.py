@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -44,6 +45,29 @@ def _level_refused(route: Route, said: str) -> str:
         words = (*route.extra, "reasoning", "thinking")
         return "Set the thought level to default." if any(word in said for word in words) else ""
     return "Set the thought level to none, or choose another model." if "reasoning_effort" in said else ""
+
+
+_REFUSING = frozenset({400, 404, 415, 422, 500, 501})
+"""Services differ: llama.cpp says 500 to an image that it cannot take, OpenRouter 404."""
+_IMAGE_WORDS = re.compile(
+    r"image|vision|multi-?modal|mmproj|content.{0,20}type|should be 'text'|valid string", re.IGNORECASE
+)
+
+
+def refuses_images(status: int, failed: Failed) -> bool:
+    """Whether a request that held images was refused because of them, as far as the words tell."""
+    return status in _REFUSING and _IMAGE_WORDS.search(failed.details) is not None
+
+
+def without_images(name: str, route: Route, failed: Failed) -> Failed:
+    """The failure of a request that held images, once it is known that they are what is wrong with it."""
+    return Failed(
+        "request",
+        f"{name} does not take images: {failed.details}. Send the prompt again: from now on the model is "
+        "told of images in words; or choose a model that can see. "
+        f'For good: "vision": false under providers.{route.alias} in the settings.',
+        failed.details,
+    )
 
 
 _ADVICE: dict[FailureKind, str] = {

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
 import anyio
 import httpx
 
 from acp_adapters.http import CONNECT_LIMIT_S, client_for
-from acp_adapters.providers.failures import failure_of, network_failure, said_by
+from acp_adapters.providers.failures import (
+    failure_of,
+    network_failure,
+    refuses_images,
+    said_by,
+    without_images,
+)
 from acp_adapters.providers.sse import EventStream, EventTooLarge
-from acp_agent.content import Image, Resource, ResourceLink, Text
-from acp_agent.models.messages import AssistantTurn, Reminder, ToolOutput, UserTurn
+from acp_agent.content import Image
+from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
@@ -23,12 +30,13 @@ from acp_agent.models.stream import (
     ThoughtPiece,
     Usage,
 )
+from acp_agent.models.words import in_words, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 
     from acp_agent.content import Part
-    from acp_agent.models.messages import Message, ModelRequest, ToolSpec
+    from acp_agent.models.messages import Message, ModelRequest, Reminder, ToolSpec
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model, Reason, StreamEvent
 
@@ -56,6 +64,7 @@ class OpenAIChat:
     def __init__(self, route: Route) -> None:
         self.name = route.name
         self.window = route.window
+        self.sees = route.vision
         self._route = route
         self._url = f"{route.base_url}/chat/completions"
         self._timeout = httpx.Timeout(None, connect=CONNECT_LIMIT_S, read=route.silence_limit_s)
@@ -78,7 +87,7 @@ class OpenAIChat:
             with anyio.fail_after(self._route.request_limit_s):
                 response = await client.send(built, stream=True)
             try:
-                async for event in self._events(response):
+                async for event in self._events(response, pictured=_pictured(request)):
                     yield event
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(1):
@@ -91,9 +100,14 @@ class OpenAIChat:
             what = "Check base_url, the headers, and the environment's proxy and SSL_CERT_FILE"
             yield Failed("request", f"{self.name} cannot be asked: {error}. {what}.")
 
-    async def _events(self, response: httpx.Response) -> AsyncGenerator[StreamEvent]:
+    async def _events(self, response: httpx.Response, *, pictured: bool) -> AsyncGenerator[StreamEvent]:
         if not response.is_success:
-            yield failure_of(self.name, self._route, response, await self._error_body(response))
+            failed = failure_of(self.name, self._route, response, await self._error_body(response))
+            if self.sees and pictured and refuses_images(response.status_code, failed):
+                # The conversation holds the image and every request repeats it: none would be answered.
+                self.sees = False
+                failed = without_images(self.name, self._route, failed)
+            yield failed
             return
         kind = response.headers.get("content-type", "text/event-stream")
         if "json" in kind or "html" in kind:
@@ -137,7 +151,10 @@ class OpenAIChat:
     def _body(self, request: ModelRequest) -> Json:
         body: Json = {
             "model": self._route.model,
-            "messages": [{"role": "system", "content": request.system}, *_messages(request.messages)],
+            "messages": [
+                {"role": "system", "content": request.system},
+                *_messages(request.messages, sees=self.sees),
+            ],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -161,11 +178,11 @@ def _tool(spec: ToolSpec) -> Json:
     return {"type": "function", "function": spec._asdict()}
 
 
-def _messages(messages: object) -> Iterator[Json]:
-    for message in cast("list[Message]", messages):
+def _messages(messages: Sequence[Message], *, sees: bool) -> Iterator[Json]:
+    for message in messages:
         match message:
             case UserTurn(content):
-                yield {"role": "user", "content": "\n\n".join(_text(part) for part in content)}
+                yield {"role": "user", "content": _content(content, sees=sees)}
             case AssistantTurn(text, _, calls):
                 said: Json = {"role": "assistant", "content": text or None}
                 if calls:
@@ -190,18 +207,32 @@ def _sound(arguments: str) -> str:
         return "{}"
 
 
-def _text(part: Part | Reminder) -> str:
-    match part:
-        case Text(text):
-            return text
-        case Resource(uri, text):
-            return f'<resource uri="{uri}">\n{text}\n</resource>'
-        case ResourceLink(uri, name, _, description):
-            return f"[{name}]({uri})" + (f" ({description})" if description else "")
-        case Reminder():
-            return part.written
-        case Image():
-            return "(an image, which this model was not shown)"
+def _pictured(request: ModelRequest) -> bool:
+    turns = (message for message in request.messages if isinstance(message, UserTurn))
+    return any(isinstance(part, Image) and part.data for turn in turns for part in turn.content)
+
+
+def _content(parts: Sequence[Part | Reminder], *, sees: bool) -> str | list[Json]:
+    """What a person said: a text, or texts and images in their order where there are images to see."""
+    pieces: list[str | Json] = []
+    for part in parts:
+        if sees and isinstance(part, Image) and part.data:
+            if where := place_of(part):
+                pieces.append(f"Image {where}:")
+            url = f"data:{part.mime_type};base64,{part.data}"
+            pieces.append({"type": "image_url", "image_url": {"url": url}})
+        else:
+            pieces.append(in_words(part))
+    texts = [piece for piece in pieces if isinstance(piece, str)]
+    if len(texts) == len(pieces):
+        return "\n\n".join(texts)
+    found: list[Json] = []
+    for is_text, run in groupby(pieces, key=lambda piece: isinstance(piece, str)):
+        if is_text:
+            found.append({"type": "text", "text": "\n\n".join(cast("Iterator[str]", run))})
+        else:
+            found.extend(cast("Iterator[Json]", run))
+    return found
 
 
 class _Answer:

@@ -43,6 +43,7 @@ EVERY_KEY: dict[str, Any] = {
             "context_window": 32000,
             "headers": {"X-Team": "${MY_KEY}"},
             "stream_chunk_timeout_secs": 30,
+            "vision": False,
         },
         "replay": {"provider_type": "scripted", "script": "replay.json"},
     },

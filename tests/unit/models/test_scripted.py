@@ -117,6 +117,21 @@ class TestRules:
         assert await said(model, told) == "none"
         assert await said(model, told, output("x"), UserTurn((Reminder("no longer"),))) == "one"
 
+    async def test_what_came_with_the_text_is_searched_in_words(self, writer: Writer) -> None:
+        model = writer.rules(when("both", given=r"not looked at", images=1), when("none"))
+        parts = (Text("a"), Image("AAAA", "image/png"), Resource("file:///x", "not looked at"))
+        assert await said(model, UserTurn(parts)) == "both"
+        assert await said(model, user("not looked at")) == "none"
+
+    async def test_a_model_that_cannot_see_is_told_of_images_in_words(self, writer: Writer) -> None:
+        rules = (
+            when("blind", given="an image, /x.png, which you cannot see", images=0),
+            when("seen", images=1),
+        )
+        parts = UserTurn((Image("AAAA", "image/png", "file:///x.png"),))
+        assert await said(writer.rules(*rules, vision=False), parts) == "blind"
+        assert await said(writer.rules(*rules), parts) == "seen"
+
     async def test_results_are_counted_since_the_user_text(self, writer: Writer) -> None:
         model = writer.rules(when("none", results=0), when("one", results=1), when("more"))
         before = (user("go"), AssistantTurn("", "", (ToolCall("c", "read", "{}"),)), output("x"))
@@ -328,8 +343,9 @@ class TestFile:
             ('{"rules": [}', "line 1, column 12: is not JSON (Expecting value). Write valid JSON."),
             ("", "line 1, column 1: is not JSON (Expecting value). Write valid JSON."),
             ("[]", 'must be an object, got []. Write {"rules": [], "otherwise": []}.'),
-            ('{"rule": []}', 'unknown key "rule". Write only "otherwise", "rules" and "window".'),
+            ('{"rule": []}', 'unknown key "rule". Write only "otherwise", "rules", "vision" and "window".'),
             ('{"window": 0}', '"window" must be a whole number, 1 or more, got 0. Write "window": 128000.'),
+            ('{"vision": 1}', '"vision" must be true or false, got 1. Write "vision": true.'),
             ('{"window": true}', '"window" must be a whole number, 1 or more, got true.'),
             ('{"rules": {}}', '"rules" must be an array, got {}. Write "rules": [{'),
             ('{"rules": [7]}', "rule 1: must be an object, got 7. Write {"),
@@ -351,7 +367,7 @@ class TestFile:
         [
             (
                 {"users": "x"},
-                'unknown key "users". Write only "earlier", "failed", "last_result", "results" and "user".',
+                'unknown key "users". Write only "earlier", "failed", "given", "images", "last_result", ',
             ),
             ({"user": 1}, '"user" must be a string, got 1.'),
             ({"user": "("}, '"user" is not a regular expression: missing ), unterminated subpattern'),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import pytest
 
 from acp_adapters.http import close_clients
 from acp_adapters.providers.openai_chat import connect
-from acp_agent.content import Resource, ResourceLink, Text
+from acp_agent.content import Image, Resource, ResourceLink, Text
 from acp_agent.models.messages import (
     AssistantTurn,
     ModelRequest,
@@ -100,7 +100,8 @@ async def test_the_request_is_just_this() -> None:
             {"role": "system", "content": "Be brief."},
             {
                 "role": "user",
-                "content": 'See\n\n[a.py](file:///a.py)\n\n<resource uri="file:///b.py">\nb = 1\n</resource>',
+                "content": "See\n\nThe user points at /a.py\n\n"
+                '<resource uri="file:///b.py">\nb = 1\n</resource>',
             },
             {
                 "role": "assistant",
@@ -364,3 +365,92 @@ async def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     events = await answer_to(Answer([chunk({"content": "x"}, "stop"), DONE]))
     assert events[0] == TextPiece("x")
+
+
+PICTURE = Image("AAAA", "image/png")
+PICTURED = ModelRequest(
+    "", [UserTurn((Text("Look:"), PICTURE._replace(uri="file:///a.png"), PICTURE, Text("?")))], []
+)
+ANSWERED = Answer([chunk({"content": "ok"}, "stop"), DONE])
+SHOWN = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+def contents(body: dict[str, object]) -> list[object]:
+    return [message["content"] for message in cast("list[dict[str, object]]", body["messages"])]
+
+
+async def test_images_go_between_the_texts_they_stand_between() -> None:
+    async with http_server(ANSWERED) as server:
+        await ask(route(server.url), PICTURED)
+        (served,) = server.requests
+    assert contents(served.body)[1] == [
+        {"type": "text", "text": "Look:\n\nImage /a.png:"},
+        SHOWN,
+        SHOWN,
+        {"type": "text", "text": "?"},
+    ]
+
+
+async def test_a_model_that_cannot_see_gets_words() -> None:
+    async with http_server(ANSWERED) as server:
+        await ask(route(server.url, vision=False), PICTURED)
+        (served,) = server.requests
+    blind = "which you cannot see; say so if it matters.)"
+    assert contents(served.body)[1] == (
+        f"Look:\n\n(The user gave an image, /a.png, {blind}\n\n(The user gave an image {blind}\n\n?"
+    )
+
+
+async def test_an_image_that_could_not_be_used_is_told_of_to_every_model() -> None:
+    image = Image("", "image/png", note="which it cannot be shown: it is damaged")
+    async with http_server(ANSWERED) as server:
+        await ask(route(server.url), ModelRequest("", [UserTurn((image,))], []))
+        (served,) = server.requests
+    assert contents(served.body)[1] == "(The user gave an image which it cannot be shown: it is damaged.)"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("400 Bad Request", "messages[1]: unknown variant `image_url`, expected `text`"),
+        ("400 Bad Request", "Invalid content type. image_url is only supported by certain models."),
+        ("400 Bad Request", "m-1 is not a multimodal model"),
+        ("404 Not Found", "No endpoints found that support image input"),
+        ("422 Unprocessable Entity", "Input should be 'text'"),
+        ("500 Internal Server Error", "image input is not supported - you may need to provide the mmproj"),
+    ],
+)
+async def test_a_service_that_refuses_images_is_sent_none_after_that(status: str, said: str) -> None:
+    """The conversation repeats the image with every request, so all of them would fail."""
+    refusal = Answer([json.dumps({"error": {"message": said}}).encode()], status, "application/json")
+    async with http_server(refusal, ANSWERED) as server:
+        model = connect(route(server.url))
+        with anyio.fail_after(10):
+            (failed,) = [event async for event in model.stream(PICTURED)]
+            assert isinstance(failed, Failed)
+            assert said in failed.message
+            assert "Send the prompt again" in failed.message
+            assert '"vision": false under providers.here' in failed.message
+            assert not model.sees
+            again = [event async for event in model.stream(PICTURED)]
+        assert TextPiece("ok") in again
+        assert "image_url" not in str(server.requests[1].body)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "request_"),
+    [
+        ("400 Bad Request", "image_url is odd", HELLO),
+        ("400 Bad Request", "no such model", PICTURED),
+        ("401 Unauthorized", "no image for you", PICTURED),
+        ("429 Too Many Requests", "too many images", PICTURED),
+    ],
+)
+async def test_other_refusals_are_not_taken_for_that(status: str, said: str, request_: ModelRequest) -> None:
+    refusal = Answer([json.dumps({"error": {"message": said}}).encode()], status, "application/json")
+    async with http_server(refusal) as server:
+        model = connect(route(server.url))
+        (failed,) = [event async for event in model.stream(request_)]
+        assert isinstance(failed, Failed)
+        assert "does not take images" not in failed.message
+        assert model.sees
