@@ -83,7 +83,7 @@ def _fitted(image: Picture, data: bytes, bounds: Bounds) -> Fitted:
 def _within(size: tuple[int, int], bounds: Bounds) -> tuple[int, int]:
     wide, high = size
     scale = min(1.0, bounds.side / max(wide, high, 1), (bounds.pixels / max(wide * high, 1)) ** 0.5)
-    return (wide, high) if scale == 1.0 else (max(1, int(wide * scale)), max(1, int(high * scale)))
+    return (wide, high) if scale == 1.0 else (max(1, round(wide * scale)), max(1, round(high * scale)))
 
 
 def _plain(image: Picture) -> Picture:
