@@ -19,7 +19,6 @@ from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.workspace.programs import which
-from acp_agent.workspace.terminals import Consoles
 from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -96,7 +95,6 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience)
-    outputs = paths.data_dir(ground.env) / "outputs" / begun.id
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -104,7 +102,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, workspace, Consoles(settings.terminal, audience, outputs), audience),
+        toolset=_toolset(ground, workspace, audience, paths.data_dir(ground.env) / "outputs" / begun.id),
         context=SessionContext(ground.cwd, ground.folders, instructions),
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
@@ -140,9 +138,11 @@ def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -
     return Preparation(Mentioned(workspace, gate, git, fit), fit, model)
 
 
-def _toolset(ground: Ground, workspace: Workspace, consoles: Consoles, forms: Forms) -> Toolset:
+def _toolset(ground: Ground, workspace: Workspace, audience: Audience, outputs: Path) -> Toolset:
+    """`outputs` is the folder for output that is too long to be shown."""
     from acp_agent.tools.question import Questions
     from acp_agent.tools.registry import Limits, Toolset, builtin
+    from acp_agent.workspace.terminals import Consoles
 
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
         from acp_agent.permission.shell import analyse as analyse_shell

@@ -16,8 +16,6 @@ import anyio
 import anyio.to_thread
 
 from acp_agent.content import Image, Resource, path_of
-from acp_agent.context.images import fitted
-from acp_agent.context.mentions import DIFF, mentions
 from acp_agent.errors import ContentError, ToolError
 from acp_agent.events import NoticeRaised
 from acp_agent.permission.claims import Claim
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from acp_agent.tools.base import Call
     from acp_agent.workspace.workspace import Workspace
 
+DIFF = "diff"
+"""`@diff`: what has changed since the last commit."""
 MENTION_BYTES = 32 << 10
 """Of one mention: about 8,000 tokens. The model can read the rest."""
 PROMPT_BYTES = 96 << 10
@@ -76,6 +76,10 @@ class Mentioned:
 
     async def added(self, texts: Sequence[str], given: Iterable[str]) -> Added:
         """The parts for what `texts` mention, but for what stands in `given`, URIs whose content is there."""
+        if not any("@" in text for text in texts):
+            return Added((), ())
+        from acp_agent.context.mentions import mentions
+
         wanted = list(islice(chain.from_iterable(map(mentions, texts)), LOOKED_UP))
         if not wanted:
             return Added((), ())
@@ -161,6 +165,7 @@ class Mentioned:
             raise ContentError(decision.reason)
 
     async def _picture(self, found: _Found) -> Part:
+        from acp_agent.context.images import fitted
         from acp_agent.tools.target import Target
         from acp_agent.workspace import files
 
@@ -201,11 +206,11 @@ def _in_checkout(folder: Path) -> bool:
 class _Nobody:
     """A tools.base.Progress that nobody looks at."""
 
-    call_id = "mention"
-
-    def output(self, text: str) -> None: ...
+    call_id = ""
 
     def show(self, shown: object) -> None: ...
+
+    def output(self, text: str) -> None: ...
 
     def plan(self, entries: object) -> None: ...
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DIFF = "diff"
-"""`@diff`: what has changed since the last commit."""
 SCANNED_CHARACTERS = 200_000
 """What comes after is no longer written by hand."""
 CONSIDERED = 1000

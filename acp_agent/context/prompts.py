@@ -14,7 +14,6 @@ import anyio
 import anyio.to_thread
 
 from acp_agent.content import Blob, Image, Resource, ResourceLink, Text, path_of
-from acp_agent.context.images import decoded, fitted, kind_of
 from acp_agent.errors import AgentError, ContentError
 from acp_agent.events import NoticeRaised
 
@@ -69,6 +68,8 @@ class Preparation:
         return part
 
     async def _image(self, image: Image, notices: list[NoticeRaised]) -> Image:
+        from acp_agent.context.images import fitted
+
         try:
             return await fitted(image, self._fit)
         except ContentError as error:
@@ -95,6 +96,9 @@ class Preparation:
 
 def unpacked(blob: Blob) -> Part:
     """An image, a text, or a link to what is neither."""
+    from acp_agent.context.images import decoded, kind_of
+    from acp_agent.workspace.text import decode, is_binary
+
     uri, encoded, mime_type = blob
     name = uri.rstrip("/").rpartition("/")[2] or uri
     try:
@@ -105,8 +109,6 @@ def unpacked(blob: Blob) -> Part:
     declared = mime_type or ""
     if kind or (declared.startswith("image/") and not declared.endswith("xml")):
         return Image(encoded, kind or declared, uri)
-    from acp_agent.workspace.text import decode, is_binary
-
     text = decode(data)
     written = declared.startswith("text/") or declared.endswith(_WRITTEN) or text.encoding != "latin-1"
     if written and not is_binary(data):

@@ -62,6 +62,8 @@ class Route(NamedTuple):
     max_tokens: int | None = None
     temperature: float | None = None
     script: str | None = None
+    vision: bool = True
+    """Whether the model takes images."""
     thought_levels: Mapping[str, Mapping[str, object]] = MappingProxyType({})
     """How long the model can be told to think, from the least to the most: what a request says for each."""
     extra: Mapping[str, object] = MappingProxyType({})

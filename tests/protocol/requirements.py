@@ -258,6 +258,22 @@ announced-content  MUST  initialization, content
     Images, audio and embedded resources are accepted if announced and get -32602 otherwise.
 dead-link  INTEROP  content
     A link to what cannot be read does not fail the turn.
+image  MUST  content
+    An image reaches a model that sees, and is made smaller first where it is large.
+blind-model  INTEROP  agents drop images silently
+    A model that cannot see is told that there was an image, and the person how to change that.
+broken-image  INTEROP  content
+    An image that is damaged, or too large to be opened, does not fail the turn.
+embedded-bytes  INTEROP  content
+    Embedded bytes reach the model as an image or text, or are told of with their name, type and size.
+lazy-link  INTEROP  content
+    What a link names is told to the model, but neither read nor fetched.
+mentions  INTEROP  many clients send what was typed
+    `@path`, lines of it, folders and `@diff` in text are resolved, but for what the client has sent itself.
+mentions-obey  MUST  permissions
+    A mention reads nothing that would have to be asked about, and the model is told why.
+content-replayed  SHOULD  session-setup
+    What was sent with a prompt is shown again when a session is loaded, in lines of less than 1 MiB.
 stop-reason  MUST  prompt-turn
     A turn ends with one of the five reasons.
 updates-first  MUST  prompt-turn

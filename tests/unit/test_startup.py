@@ -9,7 +9,17 @@ HEAVY = {
     "anyio", "argparse", "asyncio", "dataclasses", "httpx", "importlib.metadata", "inspect", "logging",
     "pydantic", "pydantic_core", "ssl", "subprocess", "threading", "tree_sitter",
 }  # fmt: skip
-FOR_LATER = {"argparse", "httpx", "importlib.metadata", "pydantic", "sqlite3", "tree_sitter"}
+FOR_LATER = {
+    "PIL",
+    "base64",
+    "acp_agent.context.mentions",
+    "argparse",
+    "httpx",
+    "importlib.metadata",
+    "pydantic",
+    "sqlite3",
+    "tree_sitter",
+}
 
 
 def loaded_after(statement: str) -> set[str]:

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from acp_agent import events
-from acp_agent.content import Resource, ResourceLink, Text
+from acp_agent.content import Image, Resource, ResourceLink, Text
 from acp_agent.session.journal import FORMAT
 from acp_agent.session.records import to_json
 
@@ -27,7 +27,12 @@ shown = st.one_of(
     st.builds(events.ShownDiff, text, st.none() | text, text),
     st.builds(events.ShownCommand, text, text, text, st.none() | st.integers(), st.none() | text, text, text),
 )
-parts = st.builds(Text, text) | st.builds(ResourceLink, text, text) | st.builds(Resource, text, text)
+parts = (
+    st.builds(Text, text)
+    | st.builds(Image, text, text)
+    | st.builds(ResourceLink, text, text)
+    | st.builds(Resource, text, text)
+)
 choices = st.lists(st.builds(events.Choice, text, text), max_size=2).map(tuple)
 some_events = st.one_of(
     st.builds(events.UserMessage, text, st.lists(parts, max_size=2).map(tuple)),
