@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from acp_agent.permission.gate import Asker
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
-    from acp_agent.tools.question import Forms
     from acp_agent.tools.registry import Toolset
     from acp_agent.workspace.workspace import Workspace
 
@@ -151,5 +150,6 @@ def _toolset(ground: Ground, workspace: Workspace, audience: Audience, outputs: 
 
     timeouts = ground.settings.timeouts
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
+    consoles = Consoles(ground.settings.terminal, audience, outputs)
     tools = builtin(workspace, analyse, limits, consoles=consoles)
-    return Toolset(tools, [Questions(forms)])
+    return Toolset(tools, [Questions(audience)])

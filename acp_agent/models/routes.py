@@ -68,8 +68,6 @@ class Route(NamedTuple):
     """How long the model can be told to think, from the least to the most: what a request says for each."""
     extra: Mapping[str, object] = MappingProxyType({})
     """What every request says beside the usual."""
-    vision: bool = True
-    """Whether the model takes images."""
 
     @property
     def name(self) -> str:
