@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ADAPTERS = {
     "model.openai": "acp_adapters.providers.openai_chat:connect",
     "models.ollama": "acp_adapters.providers.ollama:installed",
+    "tools.mcp": "acp_adapters.mcp.connecting:connect",
     "shell.bash": "acp_adapters.syntax.bash:parse",
 }
 ENTRY_POINTS = "acp_agent.adapters"

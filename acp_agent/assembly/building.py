@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
 from acp_agent.context.instructions import Instructions
 from acp_agent.context.prompt import SessionContext
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
     from acp_agent.config.schema import Settings
     from acp_agent.events import Listener
+    from acp_agent.extend.servers import ServerSpec
     from acp_agent.models.routes import Route
     from acp_agent.permission.claims import Claim
     from acp_agent.permission.gate import Asker
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
-    from acp_agent.tools.registry import Toolset
+    from acp_agent.tools.registry import Toolset, ToolSource
 
 
 class Begun(NamedTuple):
@@ -57,6 +59,7 @@ class Ground(NamedTuple):
     models: Sequence[Route]
     """The one to start with first."""
     env: Mapping[str, str]
+    servers: Sequence[ServerSpec] = ()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -86,6 +89,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     feed = Feed((begun.journal, history, *shown), audience.drain)
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
+    servers = connected_servers(ground, lambda what: feed.emit(NoticeRaised("warning", what)))
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -93,10 +97,13 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, audience, paths.data_dir(ground.env) / "outputs" / begun.id),
+        toolset=_toolset(
+            ground, audience, paths.data_dir(ground.env) / "outputs" / begun.id, servers.sources
+        ),
         context=SessionContext(ground.cwd, ground.folders, instructions),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
+        services=servers.services,
     )
     for event in loose_ends(past):
         feed.emit(event)
@@ -120,7 +127,7 @@ def _rules(settings: Settings) -> list[Rule]:
     ]
 
 
-def _toolset(ground: Ground, audience: Audience, outputs: Path) -> Toolset:
+def _toolset(ground: Ground, audience: Audience, outputs: Path, sources: Sequence[ToolSource]) -> Toolset:
     """`outputs` is the folder for output that is too long to be shown."""
     from acp_agent.tools.question import Questions
     from acp_agent.tools.registry import Limits, Toolset, builtin
@@ -137,4 +144,4 @@ def _toolset(ground: Ground, audience: Audience, outputs: Path) -> Toolset:
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
     consoles = Consoles(ground.settings.terminal, audience, outputs)
     tools = builtin(workspace, analyse, limits, consoles=consoles)
-    return Toolset(tools, [Questions(audience)])
+    return Toolset(tools, [Questions(audience), *sources])
