@@ -13,12 +13,13 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from acp_agent.console import fenced
 from acp_agent.events import ShownText
 from acp_agent.models.messages import ToolSpec
 from acp_agent.permission.claims import Claim
 from acp_agent.tools.base import ToolResult
 from acp_agent.tools.schemas import accepted
-from acp_agent.tools.shortening import fenced, one_line, without_middle
+from acp_agent.tools.shortening import one_line, without_middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
