@@ -14,6 +14,8 @@
     ├── ContentError                    a part of a prompt that cannot be used; person and model are told
     ├── ToolError                       goes back to the model, never over the wire
     ├── ScriptError             -32603  a scripted model's file that cannot be used
+    ├── ServerError                     a server of tools that cannot be reached or does not do its part
+    │   └── ServerGone                  its connection is lost
     └── PeerError                       what the other side answered to a request of ours
         ├── PeerTimeout                 it did not answer in time
         └── ConnectionClosed            it is gone
@@ -88,6 +90,18 @@ class ContentError(AgentError):
 
 class ToolError(AgentError):
     """A tool call that cannot be done; the message goes to the model and says what to do instead."""
+
+
+class ServerError(AgentError):
+    """A server of tools cannot be started or reached, or answered with an error."""
+
+
+class ServerGone(ServerError):
+    """The connection to a server of tools is lost. `unsent`: what was asked of it has not been done."""
+
+    def __init__(self, message: str, *, unsent: bool = False) -> None:
+        super().__init__(message)
+        self.unsent = unsent
 
 
 class PeerError(AgentError):

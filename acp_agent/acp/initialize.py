@@ -69,7 +69,7 @@ def answer() -> Json:
         "agentCapabilities": {
             "loadSession": True,
             "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
-            "mcpCapabilities": {"http": False, "sse": False},
+            "mcpCapabilities": {"http": True, "sse": True},
             "sessionCapabilities": {name: {} for name in SESSION_CAPABILITIES},
             "auth": {"logout": {}, "status": {}},
             "providers": {},

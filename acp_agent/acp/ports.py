@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from acp_agent.acp.providers import Provider, Routing
     from acp_agent.content import Part
     from acp_agent.events import Event, Option, StopReason
+    from acp_agent.extend.servers import ServerSpec
 
 AccessState = Literal["authenticated", "unauthenticated", "not_required", "unknown"]
 Shelf = Literal["exclude", "include", "only"]
@@ -86,6 +87,8 @@ class Opening(NamedTuple):
     cwd: str
     folders: tuple[str, ...] = ()
     """Further roots, absolute."""
+    servers: tuple[ServerSpec, ...] = ()
+    """MCP servers to connect, beside those of the settings."""
 
 
 class Account(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from acp_agent.acp.encoder import config_options, modes
 from acp_agent.acp.ports import Opening
 from acp_agent.acp.replay import replay
+from acp_agent.acp.servers import servers
 from acp_agent.rpc.peer import Reply
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ def methods(connection: Connection) -> dict[str, Method]:
 
 
 def _opening(params: Params) -> Opening:
-    return Opening(params.absolute_path("cwd"), params.absolute_paths("additionalDirectories"))
+    return Opening(
+        params.absolute_path("cwd"),
+        params.absolute_paths("additionalDirectories"),
+        servers(params.values.get("mcpServers")),
+    )
 
 
 async def _new(connection: Connection, opening: Opening) -> Reply:

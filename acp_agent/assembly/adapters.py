@@ -21,6 +21,7 @@ ADAPTERS = {
     "images.fit": "acp_adapters.images:fit",
     "model.openai": "acp_adapters.providers.openai_chat:connect",
     "models.ollama": "acp_adapters.providers.ollama:installed",
+    "tools.mcp": "acp_adapters.mcp.connecting:connect",
     "shell.bash": "acp_adapters.syntax.bash:parse",
 }
 ENTRY_POINTS = "acp_agent.adapters"

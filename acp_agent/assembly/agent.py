@@ -15,6 +15,7 @@ from acp_agent.acp.ports import Access, Account
 from acp_agent.assembly import providers
 from acp_agent.assembly.adapters import adapter, connect
 from acp_agent.assembly.building import Begun, Company, Ground, build
+from acp_agent.assembly.servers import configured_servers
 from acp_agent.config import paths
 from acp_agent.config.load import Overrides, load, require
 from acp_agent.errors import AgentError, AuthRequired, InvalidParams, JournalError
@@ -185,7 +186,8 @@ class Agent:
         cwd = Path(opening.cwd)
         settings = self._settings(cwd)
         models = await self._routes(settings)
-        return Ground(cwd, tuple(map(Path, opening.folders)), settings, models, self._env)
+        servers = (*opening.servers, *configured_servers(settings, self._env))
+        return Ground(cwd, tuple(map(Path, opening.folders)), settings, models, self._env, servers)
 
     def _settings(self, cwd: Path) -> Settings:
         return self._overridden.applied(self._configured(cwd))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
 from acp_agent.context.instructions import Instructions
 from acp_agent.context.mentioned import Mentioned
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from acp_agent.config.schema import Settings
     from acp_agent.context.images import Bounds, Fitted
     from acp_agent.events import Listener
+    from acp_agent.extend.servers import ServerSpec
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.permission.claims import Claim
     from acp_agent.permission.gate import Asker
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
-    from acp_agent.tools.registry import Toolset
+    from acp_agent.tools.registry import Toolset, ToolSource
     from acp_agent.workspace.workspace import Workspace
 
 
@@ -64,6 +66,7 @@ class Ground(NamedTuple):
     models: Sequence[Route]
     """The one to start with first."""
     env: Mapping[str, str]
+    servers: Sequence[ServerSpec] = ()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -94,6 +97,8 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience)
+    outputs = paths.data_dir(ground.env) / "outputs" / begun.id
+    servers = connected_servers(ground, lambda what: feed.emit(NoticeRaised("warning", what)))
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -101,11 +106,12 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, workspace, audience, paths.data_dir(ground.env) / "outputs" / begun.id),
+        toolset=_toolset(ground, workspace, audience, outputs, servers.sources),
         context=SessionContext(ground.cwd, ground.folders, instructions),
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
+        services=servers.services,
     )
     for event in loose_ends(past):
         feed.emit(event)
@@ -137,7 +143,13 @@ def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -
     return Preparation(Mentioned(workspace, gate, git, fit), fit, model)
 
 
-def _toolset(ground: Ground, workspace: Workspace, audience: Audience, outputs: Path) -> Toolset:
+def _toolset(
+    ground: Ground,
+    workspace: Workspace,
+    audience: Audience,
+    outputs: Path,
+    sources: Sequence[ToolSource],
+) -> Toolset:
     """`outputs` is the folder for output that is too long to be shown."""
     from acp_agent.tools.question import Questions
     from acp_agent.tools.registry import Limits, Toolset, builtin
@@ -152,4 +164,4 @@ def _toolset(ground: Ground, workspace: Workspace, audience: Audience, outputs: 
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
     consoles = Consoles(ground.settings.terminal, audience, outputs)
     tools = builtin(workspace, analyse, limits, consoles=consoles)
-    return Toolset(tools, [Questions(audience)])
+    return Toolset(tools, [Questions(audience), *sources])

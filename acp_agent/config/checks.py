@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from acp_agent.config.layers import Layer
-    from acp_agent.config.schema import ProviderEntry, Settings
+    from acp_agent.config.schema import McpServerEntry, ProviderEntry, Settings
 
 
 def check(settings: Settings, layers: Sequence[Layer], env: Mapping[str, str]) -> Iterator[Problem]:
     """Problems of settings that are valid by themselves."""
     findings = [each for name, entry in settings.providers.items() for each in _of_entry(name, entry)]
+    findings += [each for name, entry in settings.mcp_servers.items() for each in _of_server(name, entry)]
     active = active_alias(settings, env)
     if active is not None and not _in_a_file(layers, active):
         findings += _of_choice(active, settings)
@@ -44,6 +45,14 @@ def _of_entry(name: str, entry: ProviderEntry) -> Iterator[Finding]:
     if entry.thought_levels and not can_be_told((kind or name).lower()):
         message = f"has no effect: models of the type {quoted(kind or name)} cannot be told how long to think"
         yield Finding(("providers", name, "thought_levels"), message, "delete it")
+
+
+def _of_server(name: str, entry: McpServerEntry) -> Iterator[Finding]:
+    if bool(entry.command) == bool(entry.url):
+        said = "has both command and url" if entry.command else "has neither command nor url"
+        yield Finding(
+            ("mcp_servers", name), said, "write a command to run or the url of a server, one of the two"
+        )
 
 
 def _of_choice(name: str, settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.config.problems import dotted
-from acp_agent.config.schema import PermissionRule, PermissionSettings, ProviderEntry, Settings, Timeouts
+from acp_agent.config.schema import (
+    McpServerEntry,
+    PermissionRule,
+    PermissionSettings,
+    ProviderEntry,
+    Settings,
+    Timeouts,
+)
 from acp_agent.config.validate import origins
 from acp_agent.config.variables import is_reference
 
@@ -18,6 +25,9 @@ if TYPE_CHECKING:
     from acp_agent.config.reading import JsonObject
 
 _HIDDEN = "(hidden)"
+_OBJECTS = (Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, Timeouts)
+_SECRETS = frozenset({"api_key", "headers", "env"})
+_ADDRESSES = frozenset({"base_url", "url"})
 
 _Path = tuple[str, ...]
 
@@ -48,7 +58,7 @@ def effective(resolved: Resolved) -> list[Line]:
 
 def _as_json(value: object) -> object:
     """What a settings file would say for `value`."""
-    if isinstance(value, (Settings, ProviderEntry, PermissionSettings, PermissionRule, Timeouts)):
+    if isinstance(value, _OBJECTS):
         value = value._asdict()
     if isinstance(value, Mapping):
         return {key: _as_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
@@ -68,12 +78,12 @@ def _leaves(data: JsonObject, above: _Path) -> Iterator[tuple[_Path, object]]:
 def _presentable(path: _Path, value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if path[0] != "providers" or not isinstance(value, str):
+    if path[0] not in ("providers", "mcp_servers") or not isinstance(value, str):
         return value
     field = path[2]
-    if field in ("api_key", "headers"):
+    if field in _SECRETS:
         return value if is_reference(value) else _HIDDEN
-    return _without_credentials(value) if field == "base_url" else value
+    return _without_credentials(value) if field in _ADDRESSES else value
 
 
 def _without_credentials(url: str) -> str:

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 Mode = Literal["standard", "restrictive", "accept", "yolo", "plan"]
 Operation = Literal["read", "edit", "execute", "network", "mcp", "memory", "skill", "agent", "meta"]
 Action = Literal["allow", "ask", "deny"]
+ServerType = Literal["http", "sse"]
 
 Terminal = Literal["auto", "editor", "agent"]
 
 MODES: tuple[str, ...] = get_args(Mode)
 
-_SECRETS = frozenset({"api_key", "headers"})
+_SECRETS = frozenset({"api_key", "headers", "env", "args"})
+
+
+def _shown(values: tuple[object, ...], fields: Mapping[str, object]) -> str:
+    """The repr of a value without its secrets."""
+    shown = (f"{key}={value!r}" for key, value in fields.items() if key not in _SECRETS)
+    return f"{type(values).__name__}({', '.join(shown)})"
 
 
 class ProviderEntry(NamedTuple):
@@ -43,8 +50,22 @@ class ProviderEntry(NamedTuple):
     vision: bool | None = None
 
     def __repr__(self) -> str:
-        shown = (f"{key}={value!r}" for key, value in self._asdict().items() if key not in _SECRETS)
-        return f"ProviderEntry({', '.join(shown)})"
+        return _shown(self, self._asdict())
+
+
+class McpServerEntry(NamedTuple):
+    """An MCP server: a program to run, or an address. Its secrets are not in its repr."""
+
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = MappingProxyType({})
+    url: str | None = None
+    type: ServerType = "http"
+    headers: Mapping[str, str] = MappingProxyType({})
+    enabled: bool = True
+
+    def __repr__(self) -> str:
+        return _shown(self, self._asdict())
 
 
 class PermissionRule(NamedTuple):
@@ -71,6 +92,8 @@ class Timeouts(NamedTuple):
     bash_secs: float = 120
     bash_max_secs: float = 600
     sign_of_life_secs: float = 25
+    mcp_start_secs: float = 30
+    mcp_call_secs: float = 60
 
 
 class Settings(NamedTuple):
@@ -79,6 +102,7 @@ class Settings(NamedTuple):
     provider: str | None = None
     providers: Mapping[str, ProviderEntry] = MappingProxyType({})
     permission: PermissionSettings = PermissionSettings()
+    mcp_servers: Mapping[str, McpServerEntry] = MappingProxyType({})
     max_agent_turns: int = 100
     timeouts: Timeouts = Timeouts()
     context_window: int | None = None
@@ -111,6 +135,8 @@ def settings_of(data: JsonObject) -> Settings:
     fields: dict[str, Any] = {key: value for key, value in data.items() if key != "$schema"}
     if "providers" in fields:
         fields["providers"] = {name: _entry(entry) for name, entry in fields["providers"].items()}
+    if "mcp_servers" in fields:
+        fields["mcp_servers"] = {name: _server_of(entry) for name, entry in fields["mcp_servers"].items()}
     if "permission" in fields:
         permission: dict[str, Any] = dict(cast("JsonObject", expanded_permission(fields["permission"])))
         if "rules" in permission:
@@ -126,3 +152,8 @@ def _entry(data: dict[str, Any]) -> ProviderEntry:
     for key in ("models", "thought_levels"):
         fields[key] = tuple(data.get(key, ()))
     return ProviderEntry(**fields)
+
+
+def _server_of(fields: dict[str, Any]) -> McpServerEntry:
+    entry = McpServerEntry(**fields)
+    return entry._replace(args=tuple(entry.args))

@@ -68,6 +68,19 @@ def _endpoint(value: object, entry: JsonObject) -> Remark | None:
     return None
 
 
+def _address(value: object, _: JsonObject) -> Remark | None:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(cast("str", value))
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    return (
+        None if usable else Remark("is not an http or https URL", "write one such as https://example.com/mcp")
+    )
+
+
 def is_loopback(host: str) -> bool:
     """True for a name or address that is always this machine."""
     if host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost"):
@@ -111,5 +124,7 @@ CHECKS: Mapping[tuple[str, ...], Callable[[object, JsonObject], Remark | None]] 
     ("providers", _ANY, "api_key"): _key,
     ("providers", _ANY, "api_key_env"): _variable,
     ("providers", _ANY, "headers"): _headers,
+    ("mcp_servers", _ANY, "url"): _address,
+    ("mcp_servers", _ANY, "headers"): _headers,
 }
 """By key path: what is said against a value that the schema takes, given the object around it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from contextlib import AsyncExitStack
 from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -30,7 +31,8 @@ from acp_agent.session.titles import title_of
 from acp_agent.turn.loop import Turn, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from acp_agent.content import Part
     from acp_agent.events import Archived, Event, NoticeRaised, Option, Reminded, StopReason
@@ -141,6 +143,8 @@ class Parts(NamedTuple):
     prepare: Prepare
     max_requests: int
     sign_of_life_s: float
+    services: Sequence[AbstractAsyncContextManager[object]] = ()
+    """What works beside the session, from its first moment to its last."""
 
 
 State = Literal["working", "waiting", "idle"]
@@ -269,12 +273,15 @@ class Session:
     async def run(self) -> None:
         """Works through the prompts until the session is closed."""
         try:
-            while not self._closed:
-                if self._queue:
-                    await self._run_prompt(self._queue.popleft())
-                else:
-                    self._wake = anyio.Event()
-                    await self._wake.wait()
+            async with AsyncExitStack() as services:
+                for service in self._parts.services:
+                    await services.enter_async_context(service)
+                while not self._closed:
+                    if self._queue:
+                        await self._run_prompt(self._queue.popleft())
+                    else:
+                        self._wake = anyio.Event()
+                        await self._wake.wait()
         finally:
             self._closed = True
             self.cancel()

@@ -92,6 +92,7 @@ async def run_turn(turn: Turn) -> StopReason:
 
     Raises ModelError when the provider fails; what it had said until then stays in the history.
     """
+    await turn.toolset.settle()
     for _ in range(turn.max_requests):
         answer = _Answer(turn.new_id("m"))
         try:

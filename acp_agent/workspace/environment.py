@@ -19,6 +19,11 @@ QUIET = {
     "GIT_PAGER": "cat",
     "GIT_TERMINAL_PROMPT": "0",
 }
+ORDINARY = re.compile(
+    r"HOME|LOGNAME|USER|SHELL|PATH|TMPDIR|TZ|LANG|LANGUAGE|LC_\w+|XDG_\w+|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH"
+    r"|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS|(?i:https?_proxy|all_proxy|no_proxy)"
+)
+"""What any program may need to find its files and the network."""
 _SECRET = re.compile(
     r"(?:^|_)(?:KEYS?|SECRETS?|TOKENS?|PASSWORDS?|PASSWD|PASSPHRASE|PASS|PWD|CREDS?|CREDENTIALS?|AUTH)(?:_|$)"
     r"|(?:APIKEY|SECRET|TOKEN|PASSWORD)$"
@@ -41,3 +46,9 @@ def scrubbed(environment: Mapping[str, str], marker: str) -> dict[str, str]:
     # An agent that runs in a command of another keeps the other's marker.
     outer = environment.get(MARKER_VARIABLE, "")
     return {**kept, **QUIET, MARKER_VARIABLE: f"{outer} {marker}".strip()}
+
+
+def ordinary(environment: Mapping[str, str], marker: str) -> dict[str, str]:
+    """The little of `environment` that a program of somebody else's gets, carrying `marker`."""
+    kept = {name: value for name, value in environment.items() if ORDINARY.fullmatch(name)}
+    return {**kept, MARKER_VARIABLE: f"{environment.get(MARKER_VARIABLE, '')} {marker}".strip()}

@@ -68,3 +68,7 @@ class Guard:
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
+
+
+the_guard = Guard()
+"""The process's one guard."""

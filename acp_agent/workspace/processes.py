@@ -11,16 +11,15 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import anyio.to_thread
 
 from acp_agent.errors import ToolError
+from acp_agent.workspace.ending import LOOK_AGAIN_S, end, exited, left_of
 from acp_agent.workspace.environment import scrubbed
-from acp_agent.workspace.guard import freeze, kin, send
-from acp_agent.workspace.guarding import Guard
+from acp_agent.workspace.guarding import the_guard as _guard
 from acp_agent.workspace.output import Decoder, Kept
 from acp_agent.workspace.programs import which
 
@@ -35,13 +34,6 @@ QUIET_S = 0.3
 """Once a command has ended, what it left behind may write or live on for so long after its last word."""
 LINGER_LIMIT_S = 2.0
 """And for so long altogether."""
-GRACE_S = 0.3
-"""Between asking processes to end and killing them. A cancelled call is over within a second."""
-KILL_LIMIT_S = 0.5
-"""A process that is still there so long after SIGKILL cannot be waited for."""
-LOOK_AGAIN_S = 0.01
-
-_guard = Guard()
 
 
 class CommandSpec(NamedTuple):
@@ -177,27 +169,11 @@ class _Running:
         async with anyio.create_task_group() as tasks:
             for fd in tuple(self._pipes):
                 tasks.start_soon(self._read, fd)
-            await self._wait()
+            await exited(self._started)
             self._exited = True
             with anyio.move_on_after(LINGER_LIMIT_S):
                 await self._settle()
             tasks.cancel_scope.cancel()
-
-    async def _wait(self) -> None:
-        """Until the first process has ended. It is not reaped yet: its pid names the group."""
-        process = self._started
-        try:
-            if sys.platform != "linux":
-                raise OSError
-            fd = os.pidfd_open(process.pid)
-        except OSError:
-            while process.poll() is None:  # noqa: ASYNC110 -- nobody tells us
-                await anyio.sleep(LOOK_AGAIN_S)
-            return
-        try:
-            await anyio.wait_readable(fd)
-        finally:
-            os.close(fd)
 
     async def _settle(self) -> None:
         """Until all pipes are closed or quiet, and nothing runs any more or has had its time."""
@@ -208,7 +184,7 @@ class _Running:
             if quiet.cancelled_caught:
                 return
         with anyio.move_on_after(QUIET_S):
-            while await self._look():  # noqa: ASYNC110 -- nobody tells us
+            while await left_of(self._marker, self._started):  # noqa: ASYNC110 -- nobody tells us
                 await anyio.sleep(LOOK_AGAIN_S)
             self._clean = True
 
@@ -237,8 +213,8 @@ class _Running:
             if self._process is None:
                 return
             if not self._clean:
-                self._left_behind = self._exited and bool(await self._look())
-                await self._end()
+                self._left_behind = self._exited and bool(await left_of(self._marker, self._started))
+                await end(self._marker, self._started)
             for fd in tuple(self._pipes):
                 for _ in range(OUTPUT_LIMIT_BYTES // READ_SIZE):
                     if not self._take(fd):
@@ -249,30 +225,6 @@ class _Running:
             _guard.forget(self._marker)
             if self._process:
                 self._process.poll()
-
-    async def _end(self) -> None:
-        """Asks whatever runs to end, and kills what does not."""
-        left = await self._freeze()
-        send(left, signal.SIGTERM)
-        send(left, signal.SIGCONT)
-        with anyio.move_on_after(GRACE_S):
-            while await self._look():  # noqa: ASYNC110 -- nobody tells us
-                await anyio.sleep(LOOK_AGAIN_S)
-            return
-        with anyio.move_on_after(KILL_LIMIT_S):
-            while left := await self._freeze():
-                send(left, signal.SIGKILL)
-                await anyio.sleep(LOOK_AGAIN_S)
-
-    async def _freeze(self) -> set[int]:
-        return await anyio.to_thread.run_sync(freeze, self._marker, self._started.pid)
-
-    async def _look(self) -> set[int]:
-        """What still runs of the command."""
-        process = self._started
-        if sys.platform != "linux":
-            process.poll()
-        return await anyio.to_thread.run_sync(kin, self._marker, process.pid)
 
     def ending(self) -> Ending:
         status = self._started.returncode

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
 from acp_agent.config.values import is_loopback
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx2
+
 CONNECT_LIMIT_S = 10.0
 IDLE_CONNECTIONS = 20
 KEEP_ALIVE_S = 120.0
 
-for _name in ("httpx", "httpcore"):
+for _name in ("httpx", "httpcore", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # they log every request otherwise
 
 
@@ -49,3 +55,21 @@ async def close_clients() -> None:
     """Closes every connection; for a program that goes on in another event loop."""
     while _clients:
         await _clients.popitem()[1].aclose()
+
+
+def conversation_client(url: str, headers: Mapping[str, str]) -> httpx2.AsyncClient:
+    """A client of its own for a long conversation with `url`, to be closed by whoever has it.
+
+    It is of the library that the MCP client is made for. Answers may take for ever: who waits
+    for one says how long. Raises what `client_for` does.
+    """
+    import httpx2
+
+    parts = urlsplit(url)
+    return httpx2.AsyncClient(
+        headers=dict(headers),
+        verify=parts.scheme != "http",
+        timeout=httpx2.Timeout(CONNECT_LIMIT_S, read=None),
+        follow_redirects=False,
+        trust_env=not is_loopback(parts.hostname or ""),
+    )

@@ -146,6 +146,8 @@ answer-before-updates  INTEROP  Zed drops them, JetBrains stops
     No update of a new session comes before the answer to `session/new`.
 commands  INTEROP  slash-commands
     Each session's commands are announced after its answer.
+mcp-servers  MUST  session-setup
+    Servers spoken to over stdio are connected, and their tools are the model's.
 unreachable-servers  SHOULD  session-setup; Zed sends types that were not announced
     A server in `mcpServers` that cannot be reached, of whatever type, does not fail the session.
 additional-directories  MUST  session-setup
@@ -425,6 +427,22 @@ display  INTEROP  Zed's extension terminal_output, codex-acp's terminal_output_d
 """,
 )
 
+MCP = entries(
+    "mcp",
+    """
+remote  SHOULD  session-setup
+    Servers at an address are connected in the ways that are announced, with the headers given.
+asked  INTEROP  tool-calls
+    A call of a server's tool asks like any other, and an answer for good is about exactly that tool.
+cancelled  MUST  prompt-turn, cancellation
+    Cancelling a turn cancels the call at its server, which goes on to serve others.
+restarted  INTEROP  servers die
+    A server that dies fails the call, and is started again for the next one.
+ended  MUST  session-setup; clients kill agents
+    The servers of a session end with it, and with the agent, however that ends.
+""",
+)
+
 REQUIREMENTS = (
     *FRAMING,
     *JSON_RPC,
@@ -438,16 +456,10 @@ REQUIREMENTS = (
     *PERMISSION,
     *SERVICES,
     *TERMINALS,
+    *MCP,
 )
 
 LATER: dict[str, tuple[Requirement, ...]] = {
-    "no MCP client yet": entries(
-        "session",
-        """
-mcp-servers  MUST  session-setup
-    Servers spoken to over stdio are connected.
-""",
-    ),
     "no commands of our own, and nothing that works between turns yet": entries(
         "prompt",
         """

@@ -51,6 +51,10 @@ EVERY_KEY: dict[str, Any] = {
         "mode": "accept",
         "rules": [{"operation": "execute", "pattern": "git *", "action": "deny", "only_tightens": True}],
     },
+    "mcp_servers": {
+        "files": {"command": "files-server", "args": ["--here"], "env": {"TOKEN": "${MY_KEY}"}},
+        "far": {"url": "https://mcp.example/sse", "type": "sse", "headers": {"X-Key": "k"}, "enabled": False},
+    },
     "max_agent_turns": 5,
     "timeouts": {
         "stream_chunk_secs": 1,
@@ -58,6 +62,8 @@ EVERY_KEY: dict[str, Any] = {
         "bash_secs": 3,
         "bash_max_secs": 4,
         "sign_of_life_secs": 0.5,
+        "mcp_start_secs": 6,
+        "mcp_call_secs": 7,
     },
     "context_window": 16000,
     "context_files": False,
@@ -86,6 +92,12 @@ KINDS = [
         ROOT["$defs"]["ProviderEntry"],
         list(EVERY_KEY["providers"].values()),
         "### `providers.<name>`",
+    ),
+    Kind(
+        room.McpServerEntry,
+        ROOT["$defs"]["McpServerEntry"],
+        list(EVERY_KEY["mcp_servers"].values()),
+        "### `mcp_servers.<name>`",
     ),
     Kind(room.PermissionSettings, ROOT["$defs"]["PermissionSettings"], [EVERY_KEY["permission"]], None),
     Kind(room.PermissionRule, ROOT["$defs"]["PermissionRule"], EVERY_KEY["permission"]["rules"], None),
@@ -123,6 +135,8 @@ def test_literals_are_the_enums() -> None:
     assert list(room.MODES) == ROOT["$defs"]["PermissionSettings"]["properties"]["mode"]["enum"]
     assert list(get_args(room.Operation)) == rule["operation"]["enum"]
     assert list(get_args(room.Action)) == rule["action"]["enum"]
+    server = ROOT["$defs"]["McpServerEntry"]["properties"]
+    assert list(get_args(room.ServerType)) == server["type"]["enum"]
 
 
 @pytest.mark.parametrize(
@@ -226,8 +240,15 @@ def test_secrets_are_not_shown() -> None:
         assert "model='m'" in text
 
 
+def test_secrets_of_servers_are_not_shown() -> None:
+    entry = room.McpServerEntry("run", ("hunter2",), {"K": "hunter2"}, headers={"X-Key": "hunter2"})
+    assert "hunter2" not in repr(Settings(mcp_servers={"a": entry}))
+    assert "command='run'" in repr(entry)
+
+
 def test_defaults_cannot_be_changed() -> None:
-    for mapping in (Settings().providers, ProviderEntry().headers):
+    servers = (Settings().mcp_servers, room.McpServerEntry().env, room.McpServerEntry().headers)
+    for mapping in (Settings().providers, ProviderEntry().headers, *servers):
         with pytest.raises(TypeError):
             cast("dict[str, object]", mapping)["a"] = 1
 

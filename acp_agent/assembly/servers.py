@@ -1,0 +1,62 @@
+"""The MCP servers of a session: those the editor gives and those of the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from acp_agent.assembly.adapters import adapter
+from acp_agent.config.variables import expand
+from acp_agent.errors import ConfigError
+from acp_agent.extend.servers import Host, RemoteServer, StdioServer, Times, UnusableServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from acp_agent.assembly.building import Ground
+    from acp_agent.config.schema import McpServerEntry, Settings
+    from acp_agent.extend.servers import ServerSpec
+    from acp_agent.extend.tool_servers import ToolServers
+    from acp_agent.tools.registry import ToolSource
+
+
+class Connected(NamedTuple):
+    """What servers add to a session."""
+
+    servers: ToolServers | None = None
+    sources: Sequence[ToolSource] = ()
+    services: Sequence[AbstractAsyncContextManager[object]] = ()
+
+
+def configured_servers(settings: Settings, env: Mapping[str, str]) -> tuple[ServerSpec, ...]:
+    """Those of the settings that are not switched off."""
+    return tuple(
+        _spec(name, entry, env) for name, entry in settings.mcp_servers.items() if entry.enabled is not False
+    )
+
+
+def _spec(name: str, entry: McpServerEntry, env: Mapping[str, str]) -> ServerSpec:
+    try:
+        if entry.command:
+            args = tuple(expand(each, env) for each in entry.args)
+            return StdioServer(name, entry.command, args, _expanded(entry.env, env))
+        return RemoteServer(name, entry.type, expand(entry.url or "", env), _expanded(entry.headers, env))
+    except ConfigError as error:
+        return UnusableServer(name, f"{error}; {(error.data or {}).get('hint', '')}")
+
+
+def _expanded(values: Mapping[str, str], env: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: expand(value, env) for key, value in values.items()}
+
+
+def connected_servers(ground: Ground, report: Callable[[str], None]) -> Connected:
+    """Nothing, and nothing is imported, when there are none."""
+    if not ground.servers:
+        return Connected()
+    from acp_agent.extend.tool_servers import ToolServers
+    from acp_agent.tools.mcp import ServerTools
+
+    timeouts = ground.settings.timeouts
+    host = Host(ground.roots, Times(timeouts.mcp_start_secs, timeouts.mcp_call_secs))
+    servers = ToolServers(ground.servers, adapter("tools.mcp"), host, report)
+    return Connected(servers, (ServerTools(servers, report),), (servers,))

@@ -1,0 +1,1 @@
+"""What other people's programs add to a session: servers that bring tools."""

@@ -1,0 +1,183 @@
+"""The tools that MCP servers bring, as tools of the session.
+
+What a server says of its tools, and what they answer, is shown and relayed, and decides nothing:
+each call is a claim on exactly this tool of this server, which asks like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from acp_agent.console import fenced
+from acp_agent.events import ShownText
+from acp_agent.models.messages import ToolSpec
+from acp_agent.permission.claims import Claim
+from acp_agent.tools.base import ToolResult
+from acp_agent.tools.schemas import accepted
+from acp_agent.tools.shortening import one_line, without_middle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from acp_agent.events import Location, Shown, ToolKind
+    from acp_agent.extend.server import Server
+    from acp_agent.extend.servers import Outcome, ServerTool
+    from acp_agent.extend.tool_servers import ToolServers
+    from acp_agent.tools.base import Call, Progress, Tool
+    from acp_agent.tools.registry import ToolSource
+
+log = logging.getLogger(__name__)
+
+MOST_TOOLS = 100
+"""Services refuse a request with more than 128 tools; the session has some of its own."""
+NAME_CHARACTERS = 64
+"""Longer names are refused by services, as are characters other than these."""
+_NO_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+TOOL_NAME_CHARACTERS = 128
+"""Of a name as the server has it: what MCP allows."""
+DESCRIPTION_CHARACTERS = 2000
+OUTPUT_CHARACTERS = 64 << 10
+"""Of a result, for the model: about 16 thousand tokens."""
+SHOWN_CHARACTERS = 64 << 10
+RECORD_CHARACTERS = 256 << 10
+ARGUMENT_CHARACTERS = 8 << 10
+"""Of the arguments, under the question whether they may be sent."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+NOTHING = "(The tool answered with nothing.)"
+
+
+class ServerTools:
+    """registry.ToolSource over the servers of a session."""
+
+    def __init__(self, servers: ToolServers, report: Callable[[str], None]) -> None:
+        """`report` takes what a person should know."""
+        self._servers = servers
+        self._report = report
+        self._seen: list[Sequence[ServerTool]] = []
+        self._tools: list[Tool] = []
+        self._cut = False
+
+    async def settle(self) -> None:
+        await self._servers.settle()
+
+    def tools(self) -> Sequence[Tool]:
+        seen = [server.tools for server in self._servers.servers]
+        if len(seen) != len(self._seen) or any(
+            new is not old for new, old in zip(seen, self._seen, strict=True)
+        ):
+            self._seen, self._tools = seen, self._built()
+        return self._tools
+
+    def _built(self) -> list[Tool]:
+        every = [(server, tool) for server in self._servers.servers for tool in server.tools if _usable(tool)]
+        if len(every) > MOST_TOOLS and not self._cut:
+            self._cut = True
+            self._report(
+                f"The MCP servers have {len(every)} tools; models take {MOST_TOOLS} of them, the first. "
+                "Leave out servers that are not needed."
+            )
+        names: set[str] = set()
+        found: list[Tool] = []
+        for server, tool in islice(every, MOST_TOOLS):
+            name = next(name for name in _names(server.name, tool.name) if name not in names)
+            names.add(name)
+            description = _CONTROL.sub("", without_middle(tool.description, DESCRIPTION_CHARACTERS))
+            spec = ToolSpec(name, description or tool.name, accepted(tool.schema))
+            found.append(McpTool(server, tool.name, spec))
+        return found
+
+
+def _usable(tool: ServerTool) -> bool:
+    usable = tool.name.isprintable() and 0 < len(tool.name) <= TOOL_NAME_CHARACTERS
+    if not usable:
+        log.warning("left out a tool with the name %r", tool.name[:TOOL_NAME_CHARACTERS])
+    return usable
+
+
+def _names(server: str, tool: str) -> Iterator[str]:
+    """Names for a tool that services accept, the plainest first."""
+    plain = _NO_NAME.sub("_", f"mcp__{server}__{tool}")
+    if len(plain) <= NAME_CHARACTERS:
+        yield plain
+    number = 0
+    while True:
+        mark = hashlib.sha256(f"{server}/{tool}/{number}".encode()).hexdigest()[:8]
+        yield f"{plain[: NAME_CHARACTERS - len(mark) - 1]}_{mark}"
+        number += 1
+
+
+class McpTool:
+    kind: ToolKind = "other"
+    reads_only = False  # whatever the server says
+
+    def __init__(self, server: Server, tool: str, spec: ToolSpec) -> None:
+        self.spec = spec
+        self._server = server
+        self._tool = tool
+
+    def bind(self, arguments: dict[str, object]) -> Call:
+        """The server checks the arguments."""
+        return McpCall(self._server, self._tool, arguments)
+
+
+class McpCall:
+    locations: tuple[Location, ...] = ()
+
+    def __init__(self, server: Server, tool: str, arguments: dict[str, object]) -> None:
+        self._server = server
+        self._tool = tool
+        self._arguments = arguments
+
+    @property
+    def _resource(self) -> str:
+        return f"{self._server.name}/{self._tool}"
+
+    @property
+    def title(self) -> str:
+        return one_line(f"Call {self._resource}")
+
+    def claims(self) -> tuple[Claim, ...]:
+        return (Claim("mcp", self._resource),)
+
+    async def preview(self) -> tuple[Shown, ...]:
+        return (self._sent(),) if self._arguments else ()
+
+    async def run(self, progress: Progress) -> ToolResult:
+        def show(text: str) -> None:
+            progress.show((self._sent(), ShownText(one_line(text))))
+
+        outcome = await self._server.call(self._tool, self._arguments, show)
+        text = _CONTROL.sub("", outcome.text) or NOTHING
+        output = "\n".join((without_middle(text, OUTPUT_CHARACTERS), *_unseen(outcome)))
+        return ToolResult(
+            output,
+            shown=(self._sent(), ShownText(without_middle(text, SHOWN_CHARACTERS))),
+            record={
+                "server": self._server.name,
+                "tool": self._tool,
+                "output": without_middle(text, RECORD_CHARACTERS),
+            },
+            failed=outcome.failed,
+        )
+
+    def _sent(self) -> ShownText:
+        text = json.dumps(self._arguments, ensure_ascii=False, indent=2)
+        return ShownText(fenced(without_middle(text, ARGUMENT_CHARACTERS), "json"))
+
+
+def _unseen(outcome: Outcome) -> Iterator[str]:
+    """What the model is told of images: results are text so far."""
+    for image in outcome.images:
+        kib = len(image.data) * 3 // 4 >> 10
+        yield f"[An image, {one_line(image.mime_type)}, {kib} KiB, which you cannot see.]"
+
+
+if TYPE_CHECKING:
+
+    def conforms(source: ServerTools, tool: McpTool, call: McpCall) -> tuple[ToolSource, Tool, Call]:
+        return source, tool, call

@@ -1,0 +1,1 @@
+"""MCP servers, spoken to with the official library."""
