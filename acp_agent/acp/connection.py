@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from acp_agent.acp import authentication, options, prompts, providers, saved, sessions
+from acp_agent.acp import administration, authentication, options, prompts, providers, saved, sessions
 from acp_agent.acp.editor import Editor
 from acp_agent.acp.initialize import answer
 from acp_agent.acp.params import Params
@@ -46,8 +46,13 @@ class Joined(NamedTuple):
 class Connection:
     """rpc.peer.Router for one client that has been through the handshake."""
 
-    def __init__(self, agent: Agent, client: Client, channel: Channel, *, keep: bool = False) -> None:
-        """With `keep`, what it leaves running goes on for a while when the connection is lost."""
+    def __init__(
+        self, agent: Agent, client: Client, channel: Channel, *, keep: bool = False, administers: bool = False
+    ) -> None:
+        """With `keep`, what it leaves running goes on for a while when the connection is lost.
+
+        One that `administers` may see and end the sessions of others.
+        """
         self.agent = agent
         self.client = client
         self.joined: dict[str, Joined] = {}
@@ -64,6 +69,7 @@ class Connection:
             **sessions.methods(self),
             **saved.methods(self),
             **options.methods(self),
+            **(administration.methods(self) if administers else {}),
         }
 
     @property

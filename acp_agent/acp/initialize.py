@@ -10,6 +10,10 @@ from acp_agent.acp.params import Json, as_object, as_text
 PROTOCOL_VERSION = 1
 AUTH_METHOD = "configured-model"
 """Agent-type, and always offered: a client that calls `authenticate` at once is answered."""
+SHARED_FILES = "acp-agent/shared-files"
+"""In `_meta`: true says that a client on the network sees the same files as we do."""
+TOKEN = "acp-agent/token"
+"""In `_meta`: the token, where nothing below the lines has brought it."""
 
 SESSION_CAPABILITIES = (
     *("list", "delete", "additionalDirectories", "resume", "close"),
@@ -37,11 +41,17 @@ class Client(NamedTuple):
     """Options that are on or off may be of type boolean."""
 
 
-def client_of(params: object) -> Client:
-    """The client that sent `params` with `initialize`."""
+def client_of(params: object, *, remote: bool = False) -> Client:
+    """The client that sent `params` with `initialize`.
+
+    Paths are ours. What a `remote` client does with files and terminals it does on its own machine,
+    so it counts only when the client says that it shares the file system.
+    """
     values = as_object(params)
     info = as_object(values.get("clientInfo"))
     offered = as_object(values.get("clientCapabilities"))
+    if remote and as_object(values.get("_meta")).get(SHARED_FILES) is not True:
+        offered = {key: value for key, value in offered.items() if key not in ("fs", "terminal")}
     files = as_object(offered.get("fs"))
     session = as_object(offered.get("session"))
     elicitation = as_object(offered.get("elicitation"))

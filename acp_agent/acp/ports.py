@@ -134,7 +134,40 @@ class Listing(Protocol):
     def next_cursor(self) -> str | None: ...
 
 
+class LiveSession(Protocol):
+    """A session that is open in this process."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def cwd(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def state(self) -> Literal["working", "waiting", "idle"]:
+        """`waiting` is for a person's decision."""
+        ...
+
+    @property
+    def watchers(self) -> int:
+        """How many clients have it open."""
+        ...
+
+    @property
+    def since(self) -> float:
+        """When it was opened, in seconds since the epoch."""
+        ...
+
+
 class Agent(Protocol):
+    def live(self) -> Sequence[LiveSession]:
+        """The sessions that are open, whoever has opened them."""
+        ...
+
+    async def close_session(self, session_id: str) -> None:
+        """Ends what runs, within a bound, and frees what the session holds; nothing if it is not open."""
+        ...
+
     async def check_access(self) -> None:
         """Ends a logout. Raises AuthRequired, saying what to set, when no model can be used."""
         ...
@@ -171,10 +204,6 @@ class Agent(Protocol):
 
     async def leave(self, session_id: str, watcher: Editor, *, keep: bool) -> None:
         """`watcher` is gone; with `keep` the session goes on for a while when nobody is left."""
-        ...
-
-    async def close_session(self, session_id: str) -> None:
-        """Ends what runs, within a bound, and frees what the session holds; nothing if it is not open."""
         ...
 
     async def delete_session(self, session_id: str) -> None:

@@ -23,6 +23,8 @@ ADAPTERS = {
     "models.ollama": "acp_adapters.providers.ollama:installed",
     "tools.mcp": "acp_adapters.mcp.connecting:connect",
     "shell.bash": "acp_adapters.syntax.bash:parse",
+    "transport.websocket": "acp_adapters.websocket.server:open_websocket",
+    "bridge.websocket": "acp_adapters.websocket.client:bridge",
 }
 ENTRY_POINTS = "acp_agent.adapters"
 

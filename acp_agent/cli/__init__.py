@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from acp_agent.config.load import Overrides
 
 COMMANDS = {
+    "serve": "serve editors, on standard input and output or over the network",
+    "connect": "be the agent that runs elsewhere, for an editor on this machine",
+    "ps": "list the servers that run, and their sessions",
+    "attach": "watch a session of a server, and talk to it",
+    "stop": "end a session of a server, or a server",
     "run": "run one prompt and print the answer",
     "chat": "talk to the agent in this terminal, as an editor would",
     "demo": "see it work: no model, no key, no network",

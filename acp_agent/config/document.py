@@ -12,6 +12,7 @@ from acp_agent.config.schema import (
     PermissionRule,
     PermissionSettings,
     ProviderEntry,
+    Remote,
     Settings,
     Timeouts,
 )
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from acp_agent.config.reading import JsonObject
 
 _HIDDEN = "(hidden)"
-_OBJECTS = (Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, Timeouts)
+_OBJECTS = (Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, Timeouts, Remote)
 _SECRETS = frozenset({"api_key", "headers", "env"})
 _ADDRESSES = frozenset({"base_url", "url"})
 

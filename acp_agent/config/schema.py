@@ -96,6 +96,12 @@ class Timeouts(NamedTuple):
     mcp_call_secs: float = 60
 
 
+class Remote(NamedTuple):
+    """Serving clients over the network."""
+
+    keep_secs: float = 1800
+
+
 class Settings(NamedTuple):
     """The effective settings of a session."""
 
@@ -105,6 +111,7 @@ class Settings(NamedTuple):
     mcp_servers: Mapping[str, McpServerEntry] = MappingProxyType({})
     max_agent_turns: int = 100
     timeouts: Timeouts = Timeouts()
+    remote: Remote = Remote()
     context_window: int | None = None
     context_files: bool = True
     max_tokens: int | None = None
@@ -144,6 +151,8 @@ def settings_of(data: JsonObject) -> Settings:
         fields["permission"] = PermissionSettings(**permission)
     if "timeouts" in fields:
         fields["timeouts"] = Timeouts(**fields["timeouts"])
+    if "remote" in fields:
+        fields["remote"] = Remote(**fields["remote"])
     return Settings(**fields)
 
 

@@ -18,7 +18,7 @@ class LineBuffer:
     """
 
     def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
-        self._limit = limit
+        self.limit = limit
         self._parts: list[bytes] = []
         self._size = 0
         self._skipping = False
@@ -45,7 +45,7 @@ class LineBuffer:
         if self._skipping or not part:
             return
         self._size += len(part)
-        if self._size > self._limit:
+        if self._size > self.limit:
             self._parts = [OVERSIZED]
             self._skipping = True
         else:

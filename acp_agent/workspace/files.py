@@ -55,18 +55,18 @@ def _require_readable(path: Path, status: os.stat_result) -> None:
         )
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Replaces the file at a path without links, or makes it with its folders; all of it or nothing.
 
-    An existing file keeps its mode, and its owner where that is allowed. Raises ToolError; then
-    the old file is as it was.
+    A new file gets `mode`, less the umask; an existing one keeps its own, and its owner where that
+    is allowed. Raises ToolError; then the old file is as it was.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         old = _status(path)
         if old and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, "it is read-only")
-        _replace(path, data, old)
+        _replace(path, data, old, mode)
     except OSError as error:
         raise trouble("write", path, error) from error
 
@@ -81,11 +81,10 @@ def _status(path: Path) -> os.stat_result | None:
     return status
 
 
-def _replace(path: Path, data: bytes, old: os.stat_result | None) -> None:
+def _replace(path: Path, data: bytes, old: os.stat_result | None, mode: int) -> None:
     temporary = path.with_name(f".acp-agent-{os.urandom(8).hex()}.tmp")
     # What others may not read of the old file they may not read of the new one while it is written.
-    mode = 0o600 if old else 0o666
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if old else mode)
     try:
         with open(fd, "wb") as file:
             file.write(data)

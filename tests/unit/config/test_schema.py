@@ -65,6 +65,7 @@ EVERY_KEY: dict[str, Any] = {
         "mcp_start_secs": 6,
         "mcp_call_secs": 7,
     },
+    "remote": {"keep_secs": 60},
     "context_window": 16000,
     "context_files": False,
     "max_tokens": 1000,
@@ -102,6 +103,7 @@ KINDS = [
     Kind(room.PermissionSettings, ROOT["$defs"]["PermissionSettings"], [EVERY_KEY["permission"]], None),
     Kind(room.PermissionRule, ROOT["$defs"]["PermissionRule"], EVERY_KEY["permission"]["rules"], None),
     Kind(room.Timeouts, ROOT["$defs"]["Timeouts"], [EVERY_KEY["timeouts"]], "### `timeouts`"),
+    Kind(room.Remote, ROOT["$defs"]["Remote"], [EVERY_KEY["remote"]], "### `remote`"),
 ]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type.__name__)
 

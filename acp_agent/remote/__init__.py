@@ -1,0 +1,1 @@
+"""Serving clients over the network: one process, one agent, many connections."""
