@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from acp_agent.cli.client.permission import Policy
-    from acp_agent.cli.client.talk import Plan
+    from acp_agent.cli.client.talk import Plan, Surface
+    from acp_agent.transport.child import Program
 
 CANNOT_START = 2
 
@@ -35,14 +36,14 @@ def run(args: argparse.Namespace) -> int:
     from acp_agent.errors import ConfigError
 
     try:
-        plan = _plan(args)
+        program, plan = _plan(args)
     except ConfigError as error:
         print(f"acp-agent chat: {error}", file=sys.stderr)
         return CANNOT_START
-    return anyio.run(_chat, plan)
+    return anyio.run(_chat, program, plan)
 
 
-def _plan(args: argparse.Namespace) -> Plan:
+def _plan(args: argparse.Namespace) -> tuple[Program, Plan]:
     from pathlib import Path
 
     from acp_agent.cli.client.talk import Plan
@@ -62,10 +63,10 @@ def _plan(args: argparse.Namespace) -> Plan:
         model = None
     else:
         command = own_agent()
-    plan = Plan(Program(command, cwd), _policy(args.permit), mode, model)
+    plan = Plan(cwd, policy(args.permit), mode, model)
     if args.agent is not None:
         plan.advice = "Try the command of --agent by itself."
-    return plan
+    return Program(command, cwd), plan
 
 
 def _split(command: str) -> list[str]:
@@ -89,19 +90,26 @@ def own_agent() -> list[str]:
     return [sys.executable, "-P", "-m", "acp_agent"]
 
 
-def _policy(given: Policy | None) -> Policy:
+def policy(given: Policy | None) -> Policy:
+    """What to answer to permission requests."""
     import os
 
     return given or ("ask" if os.isatty(0) else "reject")
 
 
-async def _chat(plan: Plan) -> int:
+async def _chat(program: Program, plan: Plan) -> int:
+    from acp_agent.cli.client.talk import Talk, talk
+
+    return await talk(program, plan, surface(), Talk.converse)
+
+
+def surface() -> Surface:
+    """This terminal, or whatever standard input and output are."""
     import os
     import sys
 
     from acp_agent.cli.client.lines import Lines
     from acp_agent.cli.client.screen import make_screen
-    from acp_agent.cli.client.talk import Talk, talk
+    from acp_agent.cli.client.talk import Surface
 
-    lines = Lines(0, terminal=os.isatty(0))
-    return await talk(plan, make_screen(sys.stdout), lines, Talk.converse)
+    return Surface(make_screen(sys.stdout), Lines(0, terminal=os.isatty(0)))

@@ -59,11 +59,12 @@ async def _play(stage: Stage, screen: Screen, *, terminal: bool) -> tuple[int, b
     """The turn: its exit status, and whether the agent ran the test to a good end."""
     from acp_agent.cli.chat import own_agent
     from acp_agent.cli.client.lines import Lines
-    from acp_agent.cli.client.talk import Plan, talk
+    from acp_agent.cli.client.talk import Plan, Surface, talk
     from acp_agent.transport.child import Program
 
+    program = Program(own_agent(), stage.project, stage.environment())
     plan = Plan(
-        Program(own_agent(), stage.project, stage.environment()),
+        stage.project,
         permit="ask" if terminal else "allow",
         why="" if terminal else "there is no terminal to ask on, so the demo answers itself",
     )
@@ -78,6 +79,6 @@ async def _play(stage: Stage, screen: Screen, *, terminal: bool) -> tuple[int, b
         done = conversation.view.done
         tested = any(call.kind == "execute" and call.status == "completed" for call in done)
 
-    status = await talk(plan, screen, Lines(0, terminal=terminal), show)
+    status = await talk(program, plan, Surface(screen, Lines(0, terminal=terminal)), show)
     screen.line()
     return status, tested

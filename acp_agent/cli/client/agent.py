@@ -109,11 +109,14 @@ class Agent:
         info = as_object(answer.get("agentInfo"))
         return Introduction(as_text(info.get("name")) or "agent", as_text(info.get("version")) or "")
 
-    async def open_session(self) -> None:
-        """`session/new` in the working folder."""
+    async def open_session(self, resumed: str = "") -> None:
+        """`session/new` in the working folder, or `session/resume` of the session with that id."""
         params: Json = {"cwd": str(self._cwd), "mcpServers": []}
-        answer = await self._request("session/new", params, REQUEST_LIMIT_S)
-        session_id = as_text(answer.get("sessionId"))
+        if resumed:
+            params["sessionId"] = resumed
+        method = "session/resume" if resumed else "session/new"
+        answer = await self.ask(method, params)
+        session_id = resumed or as_text(answer.get("sessionId"))
         if not session_id:
             raise Trouble("The agent opened a session without a sessionId.")
         self._session_id = session_id
@@ -176,6 +179,10 @@ class Agent:
         }
         answer = await self._request("session/set_config_option", params, REQUEST_LIMIT_S)
         self.settings.options = [as_object(option) for option in as_list(answer.get("configOptions"))]
+
+    async def ask(self, method: str, params: Json) -> Json:
+        """Any request that is answered soon."""
+        return await self._request(method, params, REQUEST_LIMIT_S)
 
     async def _request(self, method: str, params: Json, limit_s: float | None) -> Json:
         try:

@@ -42,13 +42,19 @@ class Questions:
         self._policy: Policy = policy
         self._why = why or f"--permit {policy}"
         self._one_at_a_time = anyio.Lock()
+        self.pending = False
+        """Whether a person is being asked."""
 
     async def ask(self, tool_call: Json, options: list[Json]) -> str | None:
         async with self._one_at_a_time:
             self._view.present(tool_call)
             if self._policy != "ask":
                 return self._decide(options, self._policy, self._why)
-            return await self._ask_person(options)
+            self.pending = True
+            try:
+                return await self._ask_person(options)
+            finally:
+                self.pending = False
 
     def _decide(self, options: list[Json], policy: Policy, why: str) -> str | None:
         for kind in _KINDS_OF_POLICY[policy]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -18,10 +18,12 @@ from acp_agent.transport.child import open_child
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from acp_agent.cli.client.lines import Line, Lines
     from acp_agent.cli.client.permission import Policy
     from acp_agent.cli.client.screen import Screen
+    from acp_agent.rpc.peer import Channel
     from acp_agent.transport.child import Child, Program
 
 TWICE_S = 2.0
@@ -31,46 +33,80 @@ CANCEL, QUIT = "/cancel", "/quit"
 
 @dataclass(slots=True)
 class Plan:
-    """How to hold a conversation. `why` explains the answers that `permit` gives.
+    """How to hold a conversation in a folder. `why` explains the answers that `permit` gives.
 
-    `advice` is for when the agent has come to an untimely end.
+    `advice` is for when the agent has come to an untimely end. `resume` is the session to go on
+    with, which others may have open too, instead of a new one.
     """
 
-    program: Program
+    cwd: Path
     permit: Policy
     mode: str | None = None
     model: str | None = None
     why: str = ""
     advice: str = "`acp-agent doctor` checks what it needs."
+    resume: str = ""
 
 
-async def talk(plan: Plan, screen: Screen, lines: Lines, what: Callable[[Talk], Awaitable[None]]) -> int:
+class FarEnd(NamedTuple):
+    """The agent, however it is reached."""
+
+    channel: Channel
+    fate: Callable[[], Awaitable[str]]
+    """How it has ended, as a person would say it."""
+
+
+class Surface(NamedTuple):
+    """What the person sees, and what comes from the person."""
+
+    screen: Screen
+    lines: Lines
+
+
+async def talk(
+    program: Program, plan: Plan, surface: Surface, what: Callable[[Talk], Awaitable[None]]
+) -> int:
     """Starts the agent, does `what` and ends the agent.
 
     Returns the exit status: 0 unless the last turn failed, or there could be none.
     """
+    screen = surface.screen
     try:
-        async with open_child(plan.program) as child:
-            return await Talk(plan, child, screen, lines).hold(what)
+        async with open_child(program) as child:
+            return await Talk(plan, FarEnd(child, partial(_fate, child)), surface).hold(what)
     except OSError as error:
-        command = plan.program.command[0]
+        command = program.command[0]
         screen.line(f"{command} cannot be started: {error.strerror or error}.", "red")
         screen.line("Check --agent and --cwd.")
         return 1
 
 
+async def _fate(child: Child) -> str:
+    """How a program ended, with what it said last."""
+    status = await child.status()
+    if status is None:
+        how = "has closed its output and is still running"
+    elif status < 0:
+        how = f"was ended by {signal.Signals(-status).name}"
+    else:
+        how = f"has ended with exit status {status}"
+    complaints = "".join(f"\n{line}" for line in child.complaints)
+    return f"The agent {how}.{complaints}"
+
+
 class Talk:
     """One conversation."""
 
-    def __init__(self, plan: Plan, child: Child, screen: Screen, lines: Lines) -> None:
-        self.view = View(screen, plan.program.cwd)
+    def __init__(self, plan: Plan, end: FarEnd, surface: Surface) -> None:
+        screen, lines = surface
+        self.view = View(screen, plan.cwd, prompts=bool(plan.resume))
         self.status = 0
         self._plan = plan
-        self._child = child
+        self._end = end
         self._screen = screen
         self._lines = lines
-        questions = Questions(self.view, screen, lines, plan.permit, why=plan.why)
-        self.agent = Agent(child, plan.program.cwd, self.view, questions)
+        self._questions = Questions(self.view, screen, lines, plan.permit, why=plan.why)
+        self.agent = Agent(end.channel, plan.cwd, self.view, self._questions)
         self._commands = Commands(self.agent, screen)
         self._scope = anyio.CancelScope()
         self._interrupted_at = -TWICE_S
@@ -91,13 +127,13 @@ class Talk:
 
     async def _open(self) -> None:
         introduction = await self.agent.introduce()
-        await self.agent.open_session()
+        await self.agent.open_session(self._plan.resume)
         if self._plan.mode:
             await self.agent.set_mode(self._plan.mode)
         if self._plan.model:
             await self.agent.set_model(self._plan.model)
         settings = self.agent.settings
-        facts = (settings.current("model"), settings.current("mode"), str(self._plan.program.cwd))
+        facts = (settings.current("model"), settings.current("mode"), str(self._plan.cwd))
         name = f"{introduction.name} {introduction.version}".strip()
         self._screen.line(" · ".join([name, *(fact for fact in facts if fact)]), "dim")
 
@@ -137,7 +173,7 @@ class Talk:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(watch_agent)
-            text = await self._lines.take()
+            text = await self._lines.take(self._is_prompt)
             tasks.cancel_scope.cancel()
         if text is not None:
             if not self._lines.terminal:
@@ -147,6 +183,10 @@ class Talk:
             self.status = 1
             await self._tell_of_the_end()
         return text
+
+    def _is_prompt(self, line: Line) -> bool:
+        """In a session that others use too, a person may be asked while no turn of theirs runs."""
+        return not self._questions.pending or line.text.startswith("/")
 
     def _mark_prompt(self) -> None:
         self._screen.end_line()
@@ -169,16 +209,7 @@ class Talk:
         return False
 
     async def _tell_of_the_end(self) -> None:
-        """How the agent ended, with what it said last."""
-        status = await self._child.status()
-        if status is None:
-            how = "has closed its output and is still running"
-        elif status < 0:
-            how = f"was ended by {signal.Signals(-status).name}"
-        else:
-            how = f"has ended with exit status {status}"
-        complaints = "".join(f"\n{line}" for line in self._child.complaints)
-        self.view.problem(f"The agent {how}.{complaints}", self._plan.advice)
+        self.view.problem(await self._end.fate(), self._plan.advice)
 
     # While a turn runs -------------------------------------------------------------------
 

@@ -33,10 +33,11 @@ STOPPED = {
 
 
 class View:
-    """A client.agent.Viewer."""
+    """A client.agent.Viewer. With `prompts` it also shows those that the agent tells of."""
 
-    def __init__(self, screen: Screen, cwd: Path) -> None:
+    def __init__(self, screen: Screen, cwd: Path, *, prompts: bool = False) -> None:
         self._screen = screen
+        self._prompts = prompts
         self._cwd = cwd
         self._block = ""
         self._calls: dict[str, Call] = {}
@@ -49,6 +50,8 @@ class View:
 
     def show(self, update: Json) -> None:
         match update.get("sessionUpdate"):
+            case "user_message_chunk" if self._prompts:
+                self._say("prompt", block_text(as_object(update.get("content"))), "bold")
             case "agent_message_chunk":
                 self._say("text", block_text(as_object(update.get("content"))), "plain")
             case "agent_thought_chunk":
