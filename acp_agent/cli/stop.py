@@ -45,8 +45,10 @@ async def _stop(what: str | None) -> str:
 
     servers = running()
     if what is None:
-        if len(servers) != 1:
-            raise Trouble(f"{len(servers) or 'No'} servers run.", "Say which one: `acp-agent ps` lists them.")
+        if not servers:
+            raise Trouble("No server runs.")
+        if len(servers) > 1:
+            raise Trouble(f"{len(servers)} servers run.", "Say which one: `acp-agent ps` lists them.")
         return await _end(servers[0])
     for server in servers:
         if what == str(server.pid) or what in server.addresses:
