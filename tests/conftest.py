@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import pytest
 
 from tests.support.client import Client
+from tests.support.network import serving
 from tests.support.schema import problems
 from tests.support.session import Session, new_session
 from tests.support.wire import open_wire
 from tests.support.workbench import Workbench, agent_command
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
+    from tests.support.network import Serve, Server
     from tests.support.wire import JsonObject
 
 
@@ -32,6 +35,17 @@ def workbench(tmp_path: Path) -> Workbench:
     return bench
 
 
+@pytest.fixture
+async def serve(workbench: Workbench) -> AsyncIterator[Serve]:
+    """To be asked for before `launch`, so that its clients leave first."""
+    async with AsyncExitStack() as servers:
+
+        async def start(*options: str, **env: str) -> Server:
+            return await servers.enter_async_context(serving(workbench, *options, **env))
+
+        yield start
+
+
 class Launch(Protocol):
     """Starts an agent; it is closed and all it wrote is checked when the test is over."""
 
@@ -42,8 +56,12 @@ class Launch(Protocol):
         env: Mapping[str, str] | None = None,
         raw: bool = False,
         exits: int | None = 0,
+        command: Sequence[str] = (),
     ) -> Client:
-        """`raw` leaves `initialize` to the test; `exits` is the expected status, None for any."""
+        """`raw` leaves `initialize` to the test; `exits` is the expected status, None for any.
+
+        `command` is another one than that of the agent.
+        """
         ...
 
 
@@ -57,9 +75,10 @@ async def launch(workbench: Workbench) -> AsyncIterator[Launch]:
         env: Mapping[str, str] | None = None,
         raw: bool = False,
         exits: int | None = 0,
+        command: Sequence[str] = (),
     ) -> Client:
         wire = await open_wire(
-            agent_command(),
+            command or agent_command(),
             env=workbench.environment() if env is None else env,
             cwd=workbench.root,
             stderr=workbench.root / f"stderr-{len(started)}",

@@ -79,7 +79,8 @@ def open_doors(listening: Listening) -> Generator[list[Door]]:
         for text in listening.websocket:
             address = Address("wss" if tls else "ws", *host_and_port(text), ENDPOINT)
             doors.append(_door(address, "websocket", welcome, insecure=listening.insecure))
-        doors += [private_door(unix_path(text)) for text in listening.unix]
+        for text in listening.unix:
+            doors.append(private_door(unix_path(text)))  # noqa: PERF401 -- those before must be known
         yield doors
     finally:
         for door in doors:

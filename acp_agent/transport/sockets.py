@@ -104,9 +104,10 @@ class StreamChannel(asyncio.Protocol):
         self._transport.close()
         with anyio.move_on_after(flush_s, shield=True):
             await self._lost.wait()
-        self._transport.abort()
-        with anyio.move_on_after(ABORT_LIMIT_S, shield=True):
-            await self._lost.wait()
+        if not self._lost.is_set():
+            self._transport.abort()
+            with anyio.move_on_after(ABORT_LIMIT_S, shield=True):
+                await self._lost.wait()
 
     # asyncio.Protocol ------------------------------------------------------------------
 

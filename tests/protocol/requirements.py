@@ -443,6 +443,34 @@ ended  MUST  session-setup; clients kill agents
 """,
 )
 
+REMOTE = entries(
+    "remote",
+    """
+carriers  INTEROP  RFD streamable HTTP and WebSocket; Copilot CLI's TCP mode
+    Over TCP and Unix sockets a line is a message, over a WebSocket at `/acp` a text frame; all at once.
+websocket  MUST  RFD streamable HTTP and WebSocket
+    A WebSocket's answer has `Acp-Connection-Id`, and binary frames are ignored.
+initialize-first  MUST  RFD streamable HTTP and WebSocket
+    A WebSocket whose first message is not `initialize` is closed with 1002.
+token  INTEROP  RFD streamable HTTP and WebSocket leaves it to headers, query and subprotocol
+    Where a token is set, `initialize` gets -32000 until it has come, in the request or in `_meta`.
+origin  INTEROP  RFC 6455
+    A web page of another origin cannot open a WebSocket.
+other-machines  INTEROP  RFD streamable HTTP and WebSocket
+    Who can be reached from other machines has a token, and TLS or says that it does without.
+own-files  INTEROP  paths are the agent's machine's
+    Files and terminals of a remote client are used only when it says that it shares the file system.
+slow-reader  INTEROP  TypeScript SDK limits
+    A client that does not read is closed after a time, or with 64 MiB waiting, and holds up no other.
+dropped  INTEROP  RFD streamable HTTP and WebSocket
+    A lost connection ends no turn; a client that comes back and resumes sees it go on.
+many  INTEROP  one process, many connections
+    Two clients may watch one session, and connections leave nothing behind.
+administration  INTEROP  extensibility
+    Methods of ours are only there for who is known to act for the owner.
+""",
+)
+
 REQUIREMENTS = (
     *FRAMING,
     *JSON_RPC,
@@ -457,6 +485,7 @@ REQUIREMENTS = (
     *SERVICES,
     *TERMINALS,
     *MCP,
+    *REMOTE,
 )
 
 LATER: dict[str, tuple[Requirement, ...]] = {

@@ -88,9 +88,10 @@ class WebSocketChannel:
             await self._emptied.wait()
             await self._say_goodbye(why)
             await self._lost.wait()
-        self._frames.abort()
-        with anyio.move_on_after(ABORT_LIMIT_S, shield=True):
-            await self._lost.wait()
+        if not self._lost.is_set():
+            self._frames.abort()
+            with anyio.move_on_after(ABORT_LIMIT_S, shield=True):
+                await self._lost.wait()
 
     async def _say_goodbye(self, why: Ending) -> None:
         try:

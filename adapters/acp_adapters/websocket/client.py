@@ -45,20 +45,19 @@ def bridge(editor: Descriptors, address: Address, opening: Opening, ca: str | No
     """
     tls = ssl.create_default_context(cafile=ca) if address.kind == "wss" else None
     token = opening.meta.get("acp-agent/token")
-    dialling = connect(
-        str(address),
-        ssl=tls,
-        additional_headers={"Authorization": f"Bearer {token}"} if token else None,
-        proxy=None if address.host in LOOPBACK else True,
-        compression=None,
-        open_timeout=OPEN_LIMIT_S,
-        close_timeout=CLOSE_LIMIT_S,
-        ping_interval=PING_S,
-        ping_timeout=PING_S,
-        max_size=MAX_LINE_BYTES,
-    )
     try:
-        with dialling as agent:
+        with connect(
+            str(address),
+            ssl=tls,
+            additional_headers={"Authorization": f"Bearer {token}"} if token else None,
+            proxy=None if address.host in LOOPBACK else True,
+            compression=None,
+            open_timeout=OPEN_LIMIT_S,
+            close_timeout=CLOSE_LIMIT_S,
+            ping_interval=PING_S,
+            ping_timeout=PING_S,
+            max_size=MAX_LINE_BYTES,
+        ) as agent:
             return _Carriage(editor, agent, opening).run()
     except InvalidStatus as error:
         status = error.response.status_code

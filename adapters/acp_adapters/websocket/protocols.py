@@ -92,8 +92,9 @@ class Frames(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.transport.close()
-        self.loop.call_later(LAST_WORD_S, self.transport.abort)
+        self.loop.call_later(LAST_WORD_S, self.abort)
 
     def abort(self) -> None:
         """Ends the connection as it is."""
-        self.transport.abort()
+        if not self.disconnected:
+            self.transport.abort()
