@@ -37,6 +37,7 @@ format: $(VENV)/.developed
 
 bench: $(VENV)/.developed
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.network
 
 # What is in editor-configs; a test compares them.
 editors: $(VENV)/.installed

@@ -35,6 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments:
         return _without_command(None)
     try:
+        if arguments[0] == "connect":
+            from acp_agent.cli.connect import connect, wanted
+
+            if plain := wanted(arguments[1:]):
+                return connect(plain)
         return _with_arguments(arguments)
     except KeyboardInterrupt:
         return 130

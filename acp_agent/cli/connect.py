@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.errors import AgentError
 from acp_agent.transport.bridge import Bridge, Opening
@@ -27,6 +27,29 @@ READ_BYTES = 1 << 16
 INTERNAL_ERROR = -32603
 
 
+class Wanted(NamedTuple):
+    """What the arguments say."""
+
+    address: str
+    token_file: str | None = None
+    ca: str | None = None
+    shared_files: bool = False
+
+
+def wanted(arguments: list[str]) -> Wanted | None:
+    """What they plainly say; None when that is not so plain, and argparse is worth its time."""
+    options: dict[str, str] = {}
+    rest = list(arguments)
+    while len(rest) > 2 and rest[0] in ("--token-file", "--ca"):
+        option, value, *rest = rest
+        options[option] = value
+    shared = "--shared-files" in rest
+    others = [argument for argument in rest if argument != "--shared-files"]
+    if len(others) != 1 or others[0].startswith("-"):
+        return None
+    return Wanted(others[0], options.get("--token-file"), options.get("--ca"), shared)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "address", metavar="ADDRESS", help="HOST:PORT, tls://HOST:PORT, unix:PATH, ws://… or wss://…"
@@ -43,6 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    return connect(Wanted(args.address, args.token_file, args.ca, args.shared_files))
+
+
+def connect(args: Wanted) -> int:
     """Returns 0 when the editor has left, 1 when the agent could not be reached or has left first."""
     try:
         editor = claim()
@@ -61,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     return int(ended.by_agent)
 
 
-def _bridge(editor: Descriptors, args: argparse.Namespace) -> Ended:
+def _bridge(editor: Descriptors, args: Wanted) -> Ended:
     from acp_agent.transport.addresses import parse
     from acp_agent.transport.tokens import read_token
 

@@ -11,6 +11,7 @@ import anyio
 from anyio.streams.text import TextReceiveStream
 
 from tests.interop.checkout import Outcome
+from tests.support.network import serving
 from tests.support.node import installed, node
 from tests.support.wire import WAIT_S, JsonObject, parsed
 from tests.support.workbench import agent_command
@@ -36,9 +37,17 @@ async def drive_without_terminals(workbench: Workbench, prompt: str, decision: s
     return await run(workbench, prompt, decision, cancel, ["--no-terminal"])
 
 
+async def drive_over_tcp(workbench: Workbench, prompt: str, decision: str, cancel: bool) -> Outcome:
+    """Through `acp-agent connect`, to a server."""
+    async with serving(workbench, "--tcp", "127.0.0.1:0") as server:
+        command = [*agent_command(), "connect", server.address("tcp")]
+        return await run(workbench, prompt, decision, cancel, ["--agent", shlex.join(command)])
+
+
 async def run(workbench: Workbench, prompt: str, decision: str, cancel: bool, more: list[str]) -> Outcome:
-    agent = shlex.join(agent_command())
-    options = ["--format", "json", "--cwd", str(workbench.project), "--agent", agent]
+    options = ["--format", "json", "--cwd", str(workbench.project)]
+    if "--agent" not in more:
+        options += ["--agent", shlex.join(agent_command())]
     options += [*DECISIONS[decision], *more]
     frames: list[JsonObject] = []
     text = ""

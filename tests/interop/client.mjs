@@ -1,6 +1,7 @@
 // Drives an agent with the protocol's own TypeScript SDK.
 //
-// Argument: a job as JSON {command: [...], cwd, prompt, decision, cancelAfter}.
+// Argument: a job as JSON {command: [...], url, cwd, prompt, decision, cancelAfter}; with a url the agent
+// is there already, behind a WebSocket.
 // Output: one JSON object with what was seen. A notification that the SDK had to mend, because an
 // optional field did not fit, is reported in `mended`.
 
@@ -9,26 +10,46 @@ import { readFile, writeFile } from "node:fs/promises";
 import { Readable, Transform, Writable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import * as acp from "@agentclientprotocol/sdk";
+import { createWebSocketStream } from "@agentclientprotocol/sdk/experimental/ws-client";
+import { WebSocket } from "ws";
 
 const job = JSON.parse(process.argv[2]);
 const seen = { introduced: null, session: null, stopReason: "", updates: [], permissions: [], mended: [] };
 const sent = [];
-const agent = spawn(job.command[0], job.command.slice(1), { cwd: job.cwd, stdio: ["pipe", "pipe", "inherit"] });
 
-let rest = "";
-const tap = new Transform({
-  transform(chunk, _encoding, done) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop();
-    for (const line of lines) {
-      const message = JSON.parse(line);
-      if (message.method === "session/update") sent.push(message.params.update);
-    }
-    done(null, chunk);
-  },
-});
-agent.stdout.setEncoding("utf8");
-const stream = acp.ndJsonStream(Writable.toWeb(agent.stdin), Readable.toWeb(agent.stdout.pipe(tap)));
+function note(message) {
+  if (message.method === "session/update") sent.push(message.params.update);
+}
+
+function started() {
+  const agent = spawn(job.command[0], job.command.slice(1), { cwd: job.cwd, stdio: ["pipe", "pipe", "inherit"] });
+  let rest = "";
+  const tap = new Transform({
+    transform(chunk, _encoding, done) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop();
+      for (const line of lines) note(JSON.parse(line));
+      done(null, chunk);
+    },
+  });
+  agent.stdout.setEncoding("utf8");
+  const stream = acp.ndJsonStream(Writable.toWeb(agent.stdin), Readable.toWeb(agent.stdout.pipe(tap)));
+  const ended = new Promise((resolve) => agent.on("exit", resolve));
+  return { stream, end: () => (agent.stdin.end(), ended) };
+}
+
+function reached() {
+  const { readable, writable } = createWebSocketStream(job.url, { WebSocket });
+  const tap = new TransformStream({
+    transform(message, controller) {
+      note(structuredClone(message));
+      controller.enqueue(message);
+    },
+  });
+  return { stream: { readable: readable.pipeThrough(tap), writable }, end: () => 0 };
+}
+
+const { stream, end } = job.url ? reached() : started();
 
 let speak;
 const spoken = new Promise((resolve) => (speak = resolve));
@@ -67,9 +88,6 @@ await acp
     seen.stopReason = (await turn).stopReason;
   });
 
-agent.stdin.end();
-seen.status = await new Promise((resolve) =>
-  agent.exitCode === null ? agent.on("exit", resolve) : resolve(agent.exitCode),
-);
+seen.status = await end();
 seen.mended = sent.filter((update) => !seen.updates.some((got) => isDeepStrictEqual(got, update)));
 process.stdout.write(JSON.stringify(seen) + "\n");

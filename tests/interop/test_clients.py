@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
     Drive = Callable[[Workbench, str, str, bool], Awaitable[Outcome]]
 
-CLIENTS = [acpx.drive, acpx.drive_without_terminals, typescript.drive, python_sdk.drive]
-each_client = pytest.mark.parametrize(
-    "drive", CLIENTS, ids=["acpx", "acpx-no-terminal", "typescript", "python"]
-)
+CLIENTS = {
+    "acpx": acpx.drive,
+    "acpx-no-terminal": acpx.drive_without_terminals,
+    "typescript": typescript.drive,
+    "python": python_sdk.drive,
+    "acpx-tcp": acpx.drive_over_tcp,
+    "typescript-websocket": typescript.drive_over_websocket,
+}
+each_client = pytest.mark.parametrize("drive", CLIENTS.values(), ids=CLIENTS.keys())
 FIXED = FILES["calc.py"].replace("a - b", "a + b")
 
 pytestmark = pytest.mark.counterpart

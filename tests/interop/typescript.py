@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from tests.interop.checkout import Outcome
+from tests.support.network import serving
 from tests.support.node import INTEROP, installed, node
 from tests.support.wire import WAIT_S
 from tests.support.workbench import agent_command
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from tests.support.workbench import Workbench
 
 
-async def drive(workbench: Workbench, prompt: str, decision: str, cancel: bool) -> Outcome:
+async def drive(
+    workbench: Workbench, prompt: str, decision: str, cancel: bool, url: str | None = None
+) -> Outcome:
+    """The agent is started, or is at `url` already."""
     installed("@agentclientprotocol/sdk/package.json")
     job = {
         "command": agent_command(),
+        "url": url,
         "cwd": str(workbench.project),
         "prompt": prompt,
         "decision": decision,
@@ -39,3 +44,9 @@ async def drive(workbench: Workbench, prompt: str, decision: str, cancel: bool) 
     if seen["mended"] or seen["status"] != 0:
         complaints.append(f"mended: {seen['mended']}, exit status {seen['status']}")
     return Outcome(seen["stopReason"], seen["updates"], seen["permissions"], "\n".join(complaints))
+
+
+async def drive_over_websocket(workbench: Workbench, prompt: str, decision: str, cancel: bool) -> Outcome:
+    installed("ws/package.json")
+    async with serving(workbench, "--websocket", "127.0.0.1:0") as server:
+        return await drive(workbench, prompt, decision, cancel, server.address("ws"))

@@ -63,26 +63,30 @@ async def told(workbench: Workbench, *arguments: str, **env: str) -> JsonObject:
     return parsed(done.stdout)
 
 
-@pytest.mark.requirement("remote.other-machines")
 class TestOtherMachines:
+    @pytest.mark.requirement("remote.other-machines")
     @pytest.mark.parametrize("flag", ["--tcp", "--websocket"])
     async def test_nothing_given(self, workbench: Workbench, flag: str) -> None:
         said = await refused(workbench, flag, "0.0.0.0:0")
         assert all(word in said for word in ("--token-file", "--tls-cert", "--insecure", "docs/remote.md"))
 
+    @pytest.mark.requirement("remote.other-machines")
     async def test_only_a_token(self, workbench: Workbench, token_file: Path) -> None:
         said = await refused(workbench, "--tcp", "0.0.0.0:0", "--token-file", str(token_file))
         assert "--tls-cert" in said
         assert "--token-file" not in said
 
+    @pytest.mark.requirement("remote.other-machines")
     async def test_only_tls(self, workbench: Workbench, certificate: Path) -> None:
         said = await refused(workbench, "--tcp", "0.0.0.0:0", *tls(certificate))
         assert "--token-file" in said
         assert "--tls-cert" not in said
 
+    @pytest.mark.requirement("remote.other-machines")
     async def test_insecure_needs_a_token_too(self, workbench: Workbench) -> None:
         assert "--token-file" in await refused(workbench, "--tcp", "[::]:0", "--insecure")
 
+    @pytest.mark.requirement("remote.other-machines")
     async def test_a_token_and_insecure(self, workbench: Workbench, serve: Serve, token_file: Path) -> None:
         server = await serve("--tcp", "0.0.0.0:0", "--insecure", "--token-file", str(token_file))
         async with calling(server.address("tcp")) as caller:
@@ -90,8 +94,8 @@ class TestOtherMachines:
             assert "result" in await caller.initialize(**{"acp-agent/token": TOKEN})
 
 
-@pytest.mark.requirement("remote.token")
 class TestTokens:
+    @pytest.mark.requirement("remote.token")
     async def test_through_the_bridge(self, workbench: Workbench, serve: Serve, token_file: Path) -> None:
         guards = ["--token-file", str(token_file)]
         server = await serve("--tcp", "127.0.0.1:0", "--websocket", "127.0.0.1:0", *guards)
@@ -104,6 +108,7 @@ class TestTokens:
         wrong = await told(workbench, server.address("ws"), ACP_AGENT_TOKEN="x" * 20)
         assert "the token is wrong" in wrong["error"]["message"]
 
+    @pytest.mark.requirement("remote.token")
     @pytest.mark.parametrize("mode", [0o640, 0o604])
     async def test_a_file_that_others_can_read(
         self, workbench: Workbench, token_file: Path, mode: int
@@ -113,14 +118,17 @@ class TestTokens:
         assert "chmod 600" in await refused(workbench, "--tcp", "127.0.0.1:0", *guards)
         assert "chmod 600" in (await told(workbench, "127.0.0.1:1", *guards))["error"]["message"]
 
+    @pytest.mark.requirement("remote.token")
     @pytest.mark.parametrize("token", ["", "short", "has spaces, and is long enough"])
     async def test_one_that_is_no_good(self, workbench: Workbench, token: str) -> None:
         assert "token" in await refused(workbench, "--tcp", "127.0.0.1:0", ACP_AGENT_TOKEN=token)
 
+    @pytest.mark.requirement("remote.token")
     async def test_a_unix_socket_needs_none(self, workbench: Workbench, serve: Serve) -> None:
         server = await serve("--unix", str(workbench.root / "s" / "agent"), ACP_AGENT_TOKEN=TOKEN)
         assert "result" in await told(workbench, server.address("unix"))
 
+    @pytest.mark.requirement("remote.token")
     async def test_it_is_neither_logged_nor_inherited(
         self, workbench: Workbench, serve: Serve, launch: Launch
     ) -> None:

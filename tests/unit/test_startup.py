@@ -47,3 +47,9 @@ def test_the_handshake_loads_nothing_heavy() -> None:
 def test_a_session_loads_neither_http_nor_syntax() -> None:
     loaded = loaded_after("import acp_agent.assembly.serving, acp_agent.acp.connection")
     assert loaded & FOR_LATER <= loaded_by_the_interpreter()
+
+
+def test_the_bridge_loads_next_to_nothing() -> None:
+    parts = ("cli.connect", "transport.addresses", "transport.links", "transport.tokens")
+    loaded = loaded_after(f"import {', '.join(f'acp_agent.{part}' for part in parts)}")
+    assert loaded & {*HEAVY, "json"} <= loaded_by_the_interpreter()

@@ -105,13 +105,12 @@ async def test_it_has_an_id() -> None:
 
 @pytest.mark.parametrize("why", [LEAVING, OUT_OF_ORDER])
 async def test_why_it_ends(why: Ending) -> None:
-    async with opened() as (channel, client):
+    async with opened() as (channel, client), anyio.create_task_group() as tasks:
         channel.send(b"last\n")
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(channel.close, why, WAIT_S)
-            assert await client.recv() == "last"
-            with pytest.raises(ConnectionClosed) as closed:
-                await client.recv()
+        tasks.start_soon(channel.close, why, WAIT_S)
+        assert await client.recv() == "last"
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
         assert closed.value.rcvd
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == why
 
