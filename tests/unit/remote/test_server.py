@@ -76,10 +76,10 @@ async def test_who_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_who_is_let_in_may_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visit, "INITIALIZE_LIMIT_S", 0.5)
+    monkeypatch.setattr(visit, "INITIALIZE_LIMIT_S", 1.0)
     async with serving(ONE) as (address,), calling(address) as caller:
         await caller.initialize()
-        with anyio.move_on_after(1.0) as waited:
+        with anyio.move_on_after(1.2) as waited:
             await caller.ended()
         assert waited.cancelled_caught
 
