@@ -11,7 +11,6 @@ HEAVY = {
 }  # fmt: skip
 FOR_LATER = {
     "PIL",
-    "base64",
     "acp_agent.context.mentions",
     "argparse",
     "httpx",
