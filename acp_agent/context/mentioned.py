@@ -5,7 +5,6 @@ Nobody is asked: what may not be read without asking is left out, and the model 
 
 from __future__ import annotations
 
-import base64
 import os
 import stat
 from itertools import chain, islice
@@ -165,6 +164,8 @@ class Mentioned:
             raise ContentError(decision.reason)
 
     async def _picture(self, found: _Found) -> Part:
+        from base64 import b64encode
+
         from acp_agent.context.images import fitted
         from acp_agent.tools.target import Target
         from acp_agent.workspace import files
@@ -172,7 +173,7 @@ class Mentioned:
         target = Target(self._workspace.roots, found.path)
         self._require_allowed(target.claims("read"))
         data = await anyio.to_thread.run_sync(files.read_bytes, target.place.path)
-        encoded = base64.b64encode(data).decode("ascii")
+        encoded = b64encode(data).decode("ascii")
         return await fitted(Image(encoded, "", found.uri, mentioned=True), self._fit)
 
     async def _diff(self, room: int) -> str:

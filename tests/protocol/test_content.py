@@ -255,7 +255,7 @@ async def test_what_was_sent_is_shown_again(workbench: Workbench, launch: Launch
     ]
     async with asked(workbench, launch) as here:
         await here.prompt(*blocks)
-        await here.prompt(image(noise((3000, 3000), "PNG")))
+        await here.prompt(image(noise((1500, 1500), "PNG")))
         await here.session.client.ask("session/close", {"sessionId": here.session.id})
         client = await launch()
         loaded = await reopen("session/load", client, here.session)
@@ -269,7 +269,7 @@ async def test_what_was_sent_is_shown_again(workbench: Workbench, launch: Launch
 @pytest.mark.requirement("rpc.reader-never-blocked")
 async def test_a_large_image_holds_nobody_up(workbench: Workbench, launch: Launch) -> None:
     async with asked(workbench, launch) as here:
-        prompt = await here.session.start([text("look"), image(noise((3000, 2500), "PNG"))])
+        prompt = await here.session.start([text("look"), image(noise((2000, 2000), "PNG"))])
         await here.session.cancel()
         assert (await prompt.end()).stop_reason == "cancelled"
         assert await here.words(text("and now?")) == "and now?"

@@ -10,15 +10,9 @@ HEAVY = {
     "pydantic", "pydantic_core", "ssl", "subprocess", "threading", "tree_sitter",
 }  # fmt: skip
 FOR_LATER = {
-    "PIL",
-    "acp_agent.context.mentions",
-    "argparse",
-    "httpx",
-    "importlib.metadata",
-    "pydantic",
-    "sqlite3",
+    "PIL", "acp_agent.context.mentions", "argparse", "httpx", "importlib.metadata", "pydantic", "sqlite3",
     "tree_sitter",
-}
+}  # fmt: skip
 
 
 def loaded_after(statement: str) -> set[str]:
