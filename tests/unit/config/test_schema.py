@@ -72,6 +72,7 @@ EVERY_KEY: dict[str, Any] = {
     "terminal": "editor",
     "thought_level": "high",
     "show_thoughts": False,
+    "slash_aliases": {"m": "model"},
 }
 
 
