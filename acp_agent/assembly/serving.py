@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from acp_agent.rpc.framing import LineBuffer
     from acp_agent.transport.descriptors import Descriptors
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
 
 def serve_stdio(
     descriptors: Descriptors, buffer: LineBuffer, client: Client, first: list[bytes], overrides: Overrides
@@ -36,9 +38,12 @@ async def _serve_stdio(
 
     async with StdioChannel(descriptors, buffer) as channel, Agent(os.environ, overrides) as agent:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING:
             loop.add_signal_handler(number, channel.end)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(agent.warm_up)
             await Connection(agent, client, channel).serve(first)
             tasks.cancel_scope.cancel()
+    for number in ENDING:  # one may come while we leave: some clients close our input and send it at once
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 """The sessions that are open in this process, whoever watches them.
 
-A session outlives the connection that opened it: when the last editor has gone it runs on for
-a while, so that a dropped line does not kill a turn, and is closed if nobody comes back.
+A session outlives the connection that opened it: when the last editor has gone, what runs goes
+on for a while, so that a dropped line does not kill a turn. After that the session is closed.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class LiveSessions:
             entry.freed.set()
 
     async def leave(self, session_id: str, watcher: Watcher, keep_s: float) -> None:
-        """`watcher` has gone. With nobody left the session is closed, `keep_s` later."""
+        """`watcher` has gone. With nobody left it ends with its turn, at most `keep_s` later."""
         session = self.find(session_id)
         if session is None:
             return
@@ -119,9 +119,11 @@ class LiveSessions:
             await self.close(session.id)
 
     async def _expire(self, session: Session, keep_s: float) -> None:
-        await anyio.sleep(keep_s)
+        with anyio.move_on_after(keep_s) as limit:
+            await session.settled()
         away = anyio.current_time() - self._left.get(session.id, 0.0)
-        if not session.watchers and not session.closed and away >= keep_s:
+        over = not limit.cancelled_caught or away >= keep_s
+        if over and not session.watchers and not session.closed:
             log.info("session %s: nobody has come back, closed", session.id)
             await self.close(session.id)
 

@@ -175,6 +175,7 @@ class Session:
         self._running: tuple[Prompt, anyio.CancelScope] | None = None
         self._closed = False
         self._ended = anyio.Event()
+        self._at_rest = anyio.Event()
         self._ids = count(before.last_id + 1)
         parts.audience(CommandsChanged(parts.for_commands.registry.announced))
 
@@ -290,12 +291,19 @@ class Session:
                         await self._run_prompt(self._queue.popleft())
                     else:
                         self._wake = anyio.Event()
+                        self._at_rest.set()
                         await self._wake.wait()
+                        self._at_rest = anyio.Event()
         finally:
             self._closed = True
             self.cancel()
             self._parts.journal.close()
             self._ended.set()
+
+    async def settled(self) -> None:
+        """Waits until nothing runs and nothing waits to."""
+        while self.state != "idle":
+            await self._at_rest.wait()
 
     async def close(self) -> None:
         """Cancels what runs and waits, for a bounded time, until it has ended."""

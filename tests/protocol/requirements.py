@@ -507,6 +507,28 @@ administration  INTEROP  extensibility
 """,
 )
 
+CLIENTS = entries(
+    "clients",
+    """
+beginning  INTEROP  tests/support/habits.py
+    What each client sends and sets before and with its first prompt, in its order, works.
+nothing-lost  INTEROP  tests/support/habits.py
+    No client is sent an update that it would drop and relies on.
+calls-end  INTEROP  tests/support/habits.py
+    Every tool call ends in what its client takes in.
+self-contained  INTEROP  tests/support/habits.py
+    Every permission request can be shown and answered by the client that gets it.
+cancelling  INTEROP  tests/support/habits.py
+    Cancelling works whatever a client then answers to an open permission request.
+side-by-side  INTEROP  tests/support/habits.py
+    Two sessions run side by side, in one process or in two.
+coming-back  INTEROP  tests/support/habits.py
+    Each client's way back to a session leads there.
+leaving  INTEROP  tests/support/habits.py
+    However a client ends the agent, nothing stays behind.
+""",
+)
+
 REQUIREMENTS = (
     *FRAMING,
     *JSON_RPC,
@@ -524,6 +546,7 @@ REQUIREMENTS = (
     *TERMINALS,
     *MCP,
     *REMOTE,
+    *CLIENTS,
 )
 
 LATER: dict[str, tuple[Requirement, ...]] = {

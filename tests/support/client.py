@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FULL: JsonObject = {"fs": {"readTextFile": True, "writeTextFile": True}, "terminal": False}
 """What an editor with buffers offers."""
 NOTHING: JsonObject = {}
+NULL: JsonObject = {}
+"""What a handler returns that answers with null."""
 
 INTERNAL_ERROR = -32603
 INVALID_PARAMS = -32602
@@ -142,7 +144,7 @@ class Client:
         else:
             if result is None:
                 return
-            answer["result"] = result
+            answer["result"] = None if result is NULL else result
         try:
             await self.wire.send(answer)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -193,6 +193,14 @@ def objects(message: JsonObject, key: str) -> list[JsonObject]:
     return cast("list[JsonObject]", message.get(key) or [])
 
 
+def inner(message: JsonObject, *keys: str) -> JsonObject:
+    """The object at the end of a path; an empty one where there is none."""
+    found: Any = message
+    for key in keys:
+        found = cast(JsonObject, found).get(key) if isinstance(found, dict) else None
+    return cast(JsonObject, found) if isinstance(found, dict) else {}
+
+
 def parsed(raw: bytes) -> JsonObject:
     """The JSON object in a line, or an empty one."""
     try:
