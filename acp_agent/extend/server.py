@@ -84,6 +84,10 @@ class Server:
         self._wanted = anyio.Event()
         self._moved = anyio.Event()
 
+    @property
+    def _given_up(self) -> bool:
+        return self._failures >= ATTEMPTS
+
     def status(self) -> ServerStatus:
         tools = tuple(tool.name for tool in self.tools)
         return ServerStatus(self.name, self._state, self._reason, tools, self._since)
@@ -102,7 +106,9 @@ class Server:
                 break
             self._ended_at = anyio.current_time()
             self._failures += 1
-            self._fail(reason, for_good=self._failures >= ATTEMPTS)
+            self._fail(reason, for_good=self._given_up)
+            if self._given_up:
+                self._wanted = anyio.Event()  # a call that asked for another attempt came too late
             await self._wanted.wait()
             if not self._closing:
                 self._move("connecting", self._reason)
@@ -186,7 +192,7 @@ class Server:
     def nudge(self) -> None:
         """Another attempt, for a server that has not been ready yet and has some left."""
         waited = anyio.current_time() - self._ended_at
-        if self._state == "failed" and not self._known and self._failures < ATTEMPTS and waited >= NUDGE_S:
+        if self._state == "failed" and not self._known and not self._given_up and waited >= NUDGE_S:
             self._wanted.set()
 
     async def answered(self) -> None:
@@ -223,13 +229,14 @@ class Server:
     async def _restart(self) -> str:
         """Has the server started, and waits for that; what the model should know of it."""
         reason = self._reason or self._signals.reason or "its connection was lost"
-        if self._failures >= ATTEMPTS:
+        if self._given_up:
             raise ToolError(self._gone(reason))
         starts = self._starts + (self._state != "connecting")
         self._wanted.set()
         with anyio.move_on_after(self._host.times.start_s + max(BACKOFF_S)):
             while self._connection is None:
-                if self._closing or (self._starts >= starts and self._state in ("failed", "stopped")):
+                tried = self._starts >= starts and self._state in ("failed", "stopped")
+                if tried or self._given_up or self._closing:
                     break
                 await self._moved.wait()
         if self._connection is None:
@@ -237,5 +244,5 @@ class Server:
         return f"(The MCP server {self.name} had ended and was started again; what it remembered is lost.)\n"
 
     def _gone(self, reason: str) -> str:
-        again = "" if self._failures < ATTEMPTS else " It will not be started again; do without it."
+        again = " It will not be started again; do without it." if self._given_up else ""
         return f"The MCP server {self.name} is not available: {reason}.{again}"

@@ -64,7 +64,8 @@ def _object(schema: Schema) -> Schema:
             if _NAME.fullmatch(name):
                 properties.setdefault(name, value)
     kept = {key: value for key, value in schema.items() if key not in _NEVER_ON_TOP}
-    required = [name for name in _list(schema.get("required")) if name in properties]
+    named = (name for name in _list(schema.get("required")) if isinstance(name, str))
+    required = [name for name in dict.fromkeys(named) if name in properties]
     kept.pop("required", None)
     return {
         **kept,

@@ -27,6 +27,8 @@ NAMES = ("tests", "one", "two", "far", "kept", "closed", "mine", "off")
 MODEL = phrases(
     *(f"mcp__{name}__{tool}" for name in NAMES for tool in TOOLS), "mcp__odd__odd", "mcp__twin__odd"
 )
+TWO = '["echo", "huge"]'
+"""The tools of a server that starts at once."""
 ASK = "session/request_permission"
 NOTICES: JsonObject = {"session": {"notices": {}}}
 
@@ -91,7 +93,7 @@ async def test_a_server_gets_its_variables_and_none_of_our_secrets(
 
 @pytest.mark.requirement("mcp.asked")
 async def test_calls_are_asked_about(client: Client, workbench: Workbench) -> None:
-    session = await opened(client, workbench, stdio("one"), stdio("two"))
+    session = await opened(client, workbench, odd("named", TWO, name="one"), odd("named", TWO, name="two"))
     await use(session, "one__echo", text="a")
     (request,) = client.calls(ASK)
     options = request["params"]["options"]
@@ -131,7 +133,7 @@ async def test_rules_of_the_settings(launch: Launch, workbench: Workbench) -> No
     ]
     workbench.configure(MODEL, permission={"rules": rules})
     client = await launch()
-    session = await opened(client, workbench, stdio())
+    session = await opened(client, workbench, odd("named", TWO, name="tests"))
     assert (await use(session, "tests__echo", text="a")).call.states[-1] == "completed"
     denied = await use(session, "tests__huge", characters=1)
     assert denied.call.states[-1] == "failed"

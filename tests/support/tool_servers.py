@@ -53,9 +53,9 @@ def remote(url: str, kind: str = "http", name: str = "far", **headers: str) -> J
 
 
 @asynccontextmanager
-async def listening(kind: str, key: str = "") -> AsyncGenerator[str]:
+async def listening(kind: str, key: str = "", port: int = 0) -> AsyncGenerator[str]:
     """The test server at an address, which it yields; it listens from the beginning."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         port = listener.getsockname()[1]
         process = await anyio.open_process(
             [sys.executable, SERVER, kind, str(listener.fileno())],

@@ -10,8 +10,8 @@ HEAVY = {
     "pydantic", "pydantic_core", "ssl", "subprocess", "threading", "tree_sitter",
 }  # fmt: skip
 FOR_LATER = {
-    "PIL", "acp_agent.context.mentions", "argparse", "httpx", "importlib.metadata", "pydantic", "sqlite3",
-    "tree_sitter",
+    "PIL", "acp_agent.context.mentions", "acp_agent.tools.mcp", "argparse", "httpx", "httpx2",
+    "importlib.metadata", "mcp", "mcp_types", "pydantic", "sqlite3", "tree_sitter",
 }  # fmt: skip
 
 

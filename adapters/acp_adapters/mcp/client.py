@@ -41,8 +41,8 @@ MOST_LISTED = 1000
 """Tools of one server; a list that goes on is cut there."""
 _MODERN_ONLY = frozenset((types.UNSUPPORTED_PROTOCOL_VERSION, types.METHOD_NOT_FOUND))
 """How a server that knows no `initialize` answers it."""
-_SESSION_ENDED = "Session terminated"
-"""What the library says of HTTP 404 for a session that the server had."""
+NOT_FOUND = 404
+"""The HTTP status for a session that the server does not know any more."""
 
 
 @asynccontextmanager
@@ -191,7 +191,7 @@ class McpConnection:
         if isinstance(cause, MCPError):
             if cause.code == types.CONNECTION_CLOSED:
                 return ServerGone(self._refusals.explained("the connection was closed"))
-            if cause.code == types.INVALID_REQUEST and cause.message == _SESSION_ENDED:
+            if self._refusals.status == NOT_FOUND and cause.code != types.METHOD_NOT_FOUND:
                 return ServerGone("it has forgotten the session", unsent=True)
             return ServerError(self._refusals.explained(f"{what}: {cause.message} ({cause.code})"))
         if isinstance(cause, anyio.ClosedResourceError | anyio.BrokenResourceError | httpx2.TransportError):

@@ -25,20 +25,21 @@ class Refusals:
     """The last answer that was an error: the library does not say which."""
 
     def __init__(self) -> None:
-        self._status = 0
+        self.status = 0
+        """0 when the last answer was no error."""
 
     async def __call__(self, response: httpx2.Response) -> None:
         """A hook of the client for responses."""
-        self._status = response.status_code if response.status_code >= 400 else 0
+        self.status = response.status_code if response.status_code >= 400 else 0
 
     def explained(self, reason: str) -> str:
         """`reason`, or what the status means where there is one."""
-        match self._status:
+        match self.status:
             case 0:
                 return reason
             case 401 | 403:
                 return (
-                    f"it does not let us in (HTTP {self._status}); "
+                    f"it does not let us in (HTTP {self.status}); "
                     "give what it asks for, such as an Authorization header, in its headers"
                 )
             case 404:
