@@ -254,7 +254,7 @@ async def test_sigterm_in_the_middle_of_everything(workbench: Workbench, serve: 
         with pytest.raises(anyio.EndOfStream):
             while True:
                 answers.append(await caller.next())
-        assert answers[-1]["result"] ["stopReason"] == "cancelled"
+        assert answers[-1]["result"]["stopReason"] == "cancelled"
     await wait_until_no_command(workbench)
     assert not list((workbench.data / "servers").iterdir())
     assert not (workbench.root / "s" / "agent").exists()
