@@ -18,6 +18,7 @@ StopReason = Literal["end_turn", "max_tokens", "max_turn_requests", "refusal", "
 Priority = Literal["high", "medium", "low"]
 PlanStatus = Literal["pending", "in_progress", "completed"]
 Severity = Literal["info", "warning", "error"]
+CompactionStatus = Literal["completed", "failed", "cancelled"]
 
 
 class Location(NamedTuple):
@@ -39,6 +40,9 @@ class ShownDiff(NamedTuple):
     path: str
     old_text: str | None
     new_text: str
+    old_form: str = ""
+    """What the texts do not say of the file's bytes (see workspace.text.Text.form)."""
+    new_form: str = ""
 
 
 class ShownCommand(NamedTuple):
@@ -193,6 +197,38 @@ class UsageChanged(NamedTuple):
     size: int
 
 
+class Tokens(NamedTuple):
+    """What a model has taken in and given. `input` includes `cached`, `output` includes `reasoning`."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+
+class ModelUsed(NamedTuple):
+    """One request that a model has answered."""
+
+    model: str
+    tokens: Tokens | None = None
+    """None when the provider does not say."""
+
+
+class CompactionStarted(NamedTuple):
+    """The conversation is being summed up for the model."""
+
+    compaction_id: str
+
+
+class CompactionEnded(NamedTuple):
+    """A compaction's one end. When it is completed the model goes on from `summary`."""
+
+    compaction_id: str
+    status: CompactionStatus
+    summary: str = ""
+    error: str = ""
+
+
 class ModeChanged(NamedTuple):
     mode_id: str
 
@@ -251,6 +287,9 @@ Event = (
     | ToolCallFinished
     | PlanChanged
     | UsageChanged
+    | ModelUsed
+    | CompactionStarted
+    | CompactionEnded
     | ModeChanged
     | OptionsChanged
     | CommandsChanged

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from acp_agent.acp import elicitation, terminals
 from acp_agent.acp.encoder import Encoder
 from acp_agent.acp.params import as_object, as_text
+from acp_agent.acp.plain import understood
 from acp_agent.errors import PeerError
-from acp_agent.events import NoticeRaised, ThoughtDelta, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,11 +45,8 @@ class Editor:
         self._encoder = Encoder(client)
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, NoticeRaised | Waiting) and not self._client.shows_notices:
-            if isinstance(event, NoticeRaised) and event.severity == "info":
-                return
-            event = ThoughtDelta("notice", f"{_line(event)}\n")  # what a person must know is not dropped
-        for update in self._encoder.encode(event):
+        told = understood(event, self._client)
+        for update in self._encoder.encode(told) if told else ():
             self._update(update)
 
     async def drain(self) -> None:
@@ -148,7 +145,3 @@ class Editor:
     async def _request(self, method: str, params: dict[str, object]) -> object:
         params = {"sessionId": self._session_id, **params}
         return await self._peer.request(method, params, REQUEST_LIMIT_S)
-
-
-def _line(event: NoticeRaised | Waiting) -> str:
-    return f"{event.what}, {event.seconds} s" if isinstance(event, Waiting) else event.title

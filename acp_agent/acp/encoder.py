@@ -40,7 +40,9 @@ class Encoder:
             case e.UserMessage(message_id, content):
                 for block in blocks_of(content):
                     yield {"sessionUpdate": "user_message_chunk", "messageId": message_id, "content": block}
-            case e.TurnStarted() | e.TurnEnded() | e.Archived():
+            case e.CompactionStarted() | e.CompactionEnded():
+                yield _compaction(event)
+            case e.TurnStarted() | e.TurnEnded() | e.Archived() | e.ModelUsed():
                 return  # who asked gets the answer
             case (
                 e.ToolCallStarted()
@@ -60,6 +62,19 @@ class Encoder:
     def show_terminal(self, call_id: str, terminal_id: str) -> Json:
         """The update after which a call shows a terminal of the client's."""
         return self._calls.show_terminal(call_id, terminal_id)
+
+
+def _compaction(event: e.CompactionStarted | e.CompactionEnded) -> Json:
+    """Summary and error belong to one status each."""
+    update: Json = {"sessionUpdate": "compaction_update", "compactionId": event.compaction_id}
+    if isinstance(event, e.CompactionStarted):
+        return {**update, "status": "in_progress"}
+    update["status"] = event.status
+    if event.status == "completed":
+        update["summary"] = [{"type": "text", "text": event.summary[:CHUNK_CHARACTERS]}]
+    elif event.status == "failed":
+        update["error"] = event.error[:CHUNK_CHARACTERS]
+    return update
 
 
 def _about_session(event: e.Event, *, switches: bool) -> Iterator[Json]:

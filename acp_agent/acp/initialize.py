@@ -39,6 +39,7 @@ class Client(NamedTuple):
     opens_urls: bool = False
     shows_switches: bool = False
     """Options that are on or off may be of type boolean."""
+    shows_compaction: bool = False
 
 
 def client_of(params: object, *, remote: bool = False) -> Client:
@@ -68,6 +69,7 @@ def client_of(params: object, *, remote: bool = False) -> Client:
         shows_forms=isinstance(elicitation.get("form"), dict),
         opens_urls=isinstance(elicitation.get("url"), dict),
         shows_switches=isinstance(as_object(session.get("configOptions")).get("boolean"), dict),
+        shows_compaction=isinstance(session.get("compaction"), dict),
     )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from acp_agent.acp.editor import Editor
     from acp_agent.acp.providers import Provider, Routing
     from acp_agent.content import Part
-    from acp_agent.events import Event, Option, StopReason
+    from acp_agent.events import Event, Option, StopReason, Tokens
     from acp_agent.extend.servers import ServerSpec
 
 AccessState = Literal["authenticated", "unauthenticated", "not_required", "unknown"]
@@ -21,6 +21,11 @@ Shelf = Literal["exclude", "include", "only"]
 class Prompt(Protocol):
     async def outcome(self) -> StopReason:
         """Waits for the end of the turn; raises AgentError when it failed."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """What it took, once it has ended; None when no provider has said."""
         ...
 
     def cancel(self) -> None:

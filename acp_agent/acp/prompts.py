@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from acp_agent.acp.connection import Connection
     from acp_agent.acp.params import Json
     from acp_agent.acp.ports import Prompt
+    from acp_agent.events import Tokens
     from acp_agent.rpc.codec import Request
     from acp_agent.rpc.peer import Work
 
@@ -41,9 +42,22 @@ def trace_of(meta: object) -> dict[str, str]:
 
 async def _outcome(connection: Connection, request: Request, prompt: Prompt) -> Json:
     try:
-        return {"stopReason": await prompt.outcome()}
+        result: Json = {"stopReason": await prompt.outcome()}
+        return result | ({"usage": _usage(prompt.tokens)} if prompt.tokens else {})
     finally:
         connection.prompts.pop(request.id, None)
+
+
+def _usage(tokens: Tokens) -> Json:
+    """The protocol's total is the sum of its kinds, so each token is of one kind (not stable yet)."""
+    cached, reasoning = min(tokens.cached, tokens.input), min(tokens.reasoning, tokens.output)
+    return {
+        "totalTokens": tokens.input + tokens.output,
+        "inputTokens": tokens.input - cached,
+        "outputTokens": tokens.output - reasoning,
+        "thoughtTokens": reasoning,
+        "cachedReadTokens": cached,
+    }
 
 
 def cancel(connection: Connection, params: object) -> None:

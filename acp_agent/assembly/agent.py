@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from acp_agent.acp.providers import Provider, Routing
     from acp_agent.config.schema import Settings
     from acp_agent.events import Listener
+    from acp_agent.health import Surroundings
     from acp_agent.session.audience import Watcher
     from acp_agent.session.live import LiveSession
     from acp_agent.session.session import Session
@@ -170,9 +171,9 @@ class Agent:
         audience = Audience()
         keeper = self._store.listener(begun.id)
         if unattended:
-            company = Company(audience, Unattended(), (keeper, unattended))
+            company = Company(audience, Unattended(), keeper, (unattended,))
         else:
-            company = Company(audience, audience, (keeper,))
+            company = Company(audience, audience, keeper)
         session = build(begun, ground, company)
         self._first_ground = self._first_ground or ground
         self._first_session.set()
@@ -187,7 +188,20 @@ class Agent:
         settings = self._settings(cwd)
         models = await self._routes(settings)
         servers = (*opening.servers, *configured_servers(settings, self._env))
-        return Ground(cwd, tuple(map(Path, opening.folders)), settings, models, self._env, servers)
+        return Ground(
+            cwd=cwd,
+            folders=tuple(map(Path, opening.folders)),
+            settings=settings,
+            models=models,
+            env=self._env,
+            surroundings=partial(self._surroundings, cwd),
+            servers=servers,
+        )
+
+    def _surroundings(self, cwd: Path) -> Surroundings:
+        from acp_agent.health import Surroundings
+
+        return Surroundings(self._env, load(cwd, self._env, self._overrides))
 
     def _settings(self, cwd: Path) -> Settings:
         return self._overridden.applied(self._configured(cwd))

@@ -12,24 +12,28 @@ from acp_agent.context.mentioned import Mentioned
 from acp_agent.context.prompt import SessionContext
 from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, TitleChanged
+from acp_agent.extend.commands.registry import Registry
 from acp_agent.permission.gate import Gate
 from acp_agent.permission.rules import Rule
+from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
+from acp_agent.turn.ledger import Ledger
 from acp_agent.workspace.programs import which
 from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from acp_agent.config.schema import Settings
     from acp_agent.context.images import Bounds, Fitted
-    from acp_agent.events import Listener
+    from acp_agent.events import Event, Listener
     from acp_agent.extend.servers import ServerSpec
+    from acp_agent.health import Finding, Surroundings
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.permission.claims import Claim
@@ -48,10 +52,14 @@ class Begun(NamedTuple):
     contents: Contents | None = None
     """None for a new session."""
 
+    def events(self) -> list[Event]:
+        """All there are, also of what was taken back."""
+        return [record.event for record in self.contents.records] if self.contents else []
+
     def before(self) -> Before:
         if self.contents is None:
             return Before()
-        events = [record.event for record in self.contents.records]
+        events = self.events()
         titles = [event for event in events if isinstance(event, TitleChanged)]
         branch = tuple(record.event for record in self.contents.branch())
         return Before(Past(branch, self.contents.end.number), titles[-1] if titles else None, last_id(events))
@@ -66,6 +74,8 @@ class Ground(NamedTuple):
     models: Sequence[Route]
     """The one to start with first."""
     env: Mapping[str, str]
+    surroundings: Callable[[], Surroundings]
+    """What the checks of /doctor look at, read anew."""
     servers: Sequence[ServerSpec] = ()
 
     @property
@@ -78,22 +88,22 @@ class Company(NamedTuple):
 
     audience: Audience
     asker: Asker
+    keeper: Listener
+    """Keeps the list of sessions up to date."""
     listeners: tuple[Listener, ...] = ()
 
 
 def build(begun: Begun, ground: Ground, company: Company) -> Session:
     """The session, its past taken up where there is one."""
     settings, audience = ground.settings, company.audience
-    history = History()
     before = begun.before()
     past = before.past.events if before.past else ()
-    for event in past:
-        history(event)
+    history, ledger = History(past), Ledger(begun.events())
     gate = Gate(_rules(settings), settings.permission.mode, company.asker, roots=ground.roots)
     options = _options(gate, ground.models, settings)
-    lost = options.restore(past)
-    shown = map(options.watched_by, (*company.listeners, audience))
-    feed = Feed((begun.journal, history, *shown), audience.drain)
+    lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
+    watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
+    feed = Feed((begun.journal, history, company.keeper, *watching), audience.drain)
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience)
@@ -111,6 +121,14 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
+        for_commands=CommandParts(
+            registry=Registry(settings.slash_aliases),
+            beside=Feed(watching, audience.drain),
+            ledger=ledger,
+            workspace=workspace,
+            checks=lambda: _checks(ground),
+            servers=servers.servers,
+        ),
         services=servers.services,
     )
     for event in loose_ends(past):
@@ -141,6 +159,12 @@ def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -
 
     git = which("git", workspace.roots.cwd)
     return Preparation(Mentioned(workspace, gate, git, fit), fit, model)
+
+
+def _checks(ground: Ground) -> Iterable[Callable[[], Sequence[Finding]]]:
+    from acp_agent.health import checks
+
+    return checks(ground.surroundings)
 
 
 def _toolset(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from acp_agent.config.problems import Finding, Problem, quoted, suggestion
 from acp_agent.config.reading import as_object
 from acp_agent.config.variables import unset
+from acp_agent.extend.commands.table import NAME, NAMES
 from acp_agent.models.routes import active_alias, provider_types
 from acp_agent.models.thinking import can_be_told
 
@@ -21,6 +22,7 @@ def check(settings: Settings, layers: Sequence[Layer], env: Mapping[str, str]) -
     """Problems of settings that are valid by themselves."""
     findings = [each for name, entry in settings.providers.items() for each in _of_entry(name, entry)]
     findings += [each for name, entry in settings.mcp_servers.items() for each in _of_server(name, entry)]
+    findings += [each for alias, name in settings.slash_aliases.items() for each in _of_alias(alias, name)]
     active = active_alias(settings, env)
     if active is not None and not _in_a_file(layers, active):
         findings += _of_choice(active, settings)
@@ -53,6 +55,18 @@ def _of_server(name: str, entry: McpServerEntry) -> Iterator[Finding]:
         yield Finding(
             ("mcp_servers", name), said, "write a command to run or the url of a server, one of the two"
         )
+
+
+def _of_alias(alias: str, name: str) -> Iterator[Finding]:
+    path = ("slash_aliases", alias)
+    if not NAME.fullmatch(alias):
+        yield Finding(path, "cannot be typed as a command", "use a letter, then letters, digits and hyphens")
+    elif alias in NAMES:
+        yield Finding(path, f"/{alias} is a command already", "choose another name")
+    if name.removeprefix("/") not in NAMES:
+        meant = suggestion(name.removeprefix("/"), NAMES)
+        hint = f'did you mean "{meant}"?' if meant else f"use one of {', '.join(NAMES)}"
+        yield Finding(path, f"there is no command {quoted(name)}", hint)
 
 
 def _of_choice(name: str, settings: Settings) -> Iterator[Finding]:

@@ -142,12 +142,11 @@ def _unknown_key(path: Place, schema: Schema, root: Schema) -> Finding:
     if len(path) == 1 and key in MOVED:
         return Finding(path, "is not a key of this agent", MOVED[key])
     known = list(cast("Schema", schema["properties"]))
-    meant = suggestion(key, known)
-    if meant:
-        return Finding(path, "unknown key", f'did you mean "{meant}"?')
     above = next((place for place, name in _all_keys(root, root, ()) if name == key), None)
     if above is not None:
         return Finding(path, "is in the wrong place", f"write it as {dotted((*above, key))}")
+    if meant := suggestion(key, known):
+        return Finding(path, "unknown key", f'did you mean "{meant}"?')
     return Finding(path, "unknown key", f"delete it; known here are {', '.join(known)}")
 
 

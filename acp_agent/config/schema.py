@@ -119,6 +119,7 @@ class Settings(NamedTuple):
     terminal: Terminal = "auto"
     thought_level: str | None = None
     show_thoughts: bool = True
+    slash_aliases: Mapping[str, str] = MappingProxyType({})
 
 
 def schema_text() -> str:

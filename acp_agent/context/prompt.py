@@ -50,6 +50,10 @@ class SessionContext:
             self._asked = "".join(f"\n{section}" for section in self._instructions.sections())
         return self._about + (self._asked or "" if instructions else "")
 
+    def instructions(self) -> str:
+        """The part of it that the project and the user have written."""
+        return self._asked or ""
+
     def reminders(self, mode: str, told: Callable[[str], str]) -> Iterator[Reminded]:
         """What is due before the next request; `told` is what the model was told last of a topic."""
         before = told(MODE)

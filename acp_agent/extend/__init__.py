@@ -1,1 +1,1 @@
-"""What other people's programs add to a session: servers that bring tools."""
+"""What is added to a session from outside of a turn: slash commands, and servers that bring tools."""

@@ -83,6 +83,19 @@ def decide(claims: Sequence[Claim], situation: Situation) -> Decision:
     return Decision(verdict, trace, reason)
 
 
+_LAST = frozenset(("accept mode", "repeated refusals"))
+"""They have the last word, after the first opinion."""
+
+
+def settled(decision: Decision) -> tuple[Vote, ...]:
+    """Of each claim the vote that settled it."""
+    found: dict[Claim, Vote] = {}
+    for vote in decision.trace:
+        if vote.verdict is not None and (vote.claim not in found or vote.decider in _LAST):
+            found[vote.claim] = vote
+    return tuple(found.values())
+
+
 def asked(claims: Sequence[Claim], situation: Situation) -> tuple[Claim, ...]:
     """Those of the claims that would have to be asked about."""
     return tuple(claim for claim in claims if _settle(claim, situation).decided.verdict == "ask")

@@ -6,7 +6,8 @@ claims ── authorize ──> Approval, good for exactly these claims and that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import deque
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from acp_agent.errors import PeerError
 from acp_agent.permission.asking import (
@@ -21,7 +22,7 @@ from acp_agent.permission.asking import (
 )
 from acp_agent.permission.claims import Claim, digest
 from acp_agent.permission.deciders import DENIALS, Decision, Situation, Vote, asked, decide
-from acp_agent.permission.grants import Grants, suggestion
+from acp_agent.permission.grants import SESSION, Grants, suggestion
 from acp_agent.permission.modes import MODES, Mode, ModeInfo
 from acp_agent.permission.places import places_of
 from acp_agent.permission.rules import Rule, Verdict
@@ -29,6 +30,8 @@ from acp_agent.permission.rules import Rule, Verdict
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from os import PathLike
+
+    from acp_agent.permission.claims import Operation
 
 __all__ = [
     "MODES",
@@ -43,11 +46,17 @@ __all__ = [
     "PendingCall",
     "Question",
     "Refusal",
+    "Remembered",
     "Rule",
     "Unattended",
     "Verdict",
     "Vote",
 ]
+
+REMEMBERED = 50
+"""Decisions that can still be asked about."""
+
+Outcome = Literal["allowed", "denied"]
 
 _DO_NOT_GO_ROUND = "Do not try to get the same effect another way; go on without it, or ask the user."
 
@@ -73,6 +82,18 @@ class Refusal(NamedTuple):
     """The question was closed without an answer."""
 
 
+class Remembered(NamedTuple):
+    """A decision that was made, for a person who wants to know why."""
+
+    call: PendingCall
+    claims: tuple[Claim, ...]
+    decision: Decision
+    mode: Mode
+    outcome: Outcome
+    answer: str = ""
+    """The name of the chosen option, or why there was none; empty when nobody was asked."""
+
+
 class Gate:
     """What one session may do. `mode` may be changed at any time and counts from the next decision on."""
 
@@ -93,11 +114,28 @@ class Gate:
         self._places = places_of(roots)
         self._grants = Grants(self._places)
         self._refused: dict[frozenset[Claim], int] = {}
+        self._remembered: deque[Remembered] = deque(maxlen=REMEMBERED)
 
     @property
     def grants(self) -> tuple[Rule, ...]:
-        """What "always" answers have stored."""
+        """What "always" answers, and the person's own words, have stored."""
         return tuple(self._grants.rules)
+
+    @property
+    def decisions(self) -> tuple[Remembered, ...]:
+        """The latest, the last one last."""
+        return tuple(self._remembered)
+
+    def grant(self, operation: Operation, pattern: str) -> Rule:
+        """Stores leave for the rest of the session, as an "always" answer does, on the word of a person."""
+        rule = Rule(operation, pattern, "allow", SESSION)
+        self._grants.add((rule,))
+        return rule
+
+    def revoke(self, rules: Iterable[Rule]) -> None:
+        """Forgets what was stored; those that are not there are passed over."""
+        for rule in rules:
+            self._grants.remove(rule)
 
     def check(self, claims: Sequence[Claim]) -> Decision:
         """What would happen to a call with these claims. Asks nobody and changes nothing."""
@@ -116,8 +154,10 @@ class Gate:
         claims = tuple(claims)
         decision = self.check(claims)
         if decision.verdict == "allow":
+            self._remember(call, claims, decision, "allowed")
             return Approval(call.call_id, digest(claims), decision)
         if decision.verdict == "deny":
+            self._remember(call, claims, decision, "denied")
             return Refusal(_denied(call, decision), decision)
         if before_asking:
             await before_asking()
@@ -125,8 +165,22 @@ class Gate:
         try:
             answer = await self._asker.ask(question)
         except PeerError as error:
+            self._remember(call, claims, decision, "denied", str(error))
             return Refusal(_unanswered(call, str(error)), decision)
-        return self._settle(question, answer)
+        settled = self._settle(question, answer)
+        outcome = "allowed" if isinstance(settled, Approval) else "denied"
+        self._remember(call, claims, settled.decision, outcome, _words(question, answer))
+        return settled
+
+    def _remember(
+        self,
+        call: PendingCall,
+        claims: tuple[Claim, ...],
+        decision: Decision,
+        outcome: Outcome,
+        answer: str = "",
+    ) -> None:
+        self._remembered.append(Remembered(call, claims, decision, self.mode, outcome, answer))
 
     def _settle(self, question: Question, answer: Answer) -> Approval | Refusal:
         call, claims, decision, options = question
@@ -184,6 +238,11 @@ class Gate:
                 return ()
             grants.add((rule,))
             rules.append(rule)
+
+
+def _words(question: Question, answer: Answer) -> str:
+    chosen = next((each.name for each in question.options if each.id == answer.option_id), None)
+    return chosen or answer.words or "no answer"
 
 
 def _denied(call: PendingCall, decision: Decision) -> str:

@@ -33,6 +33,10 @@ class Grants:
     def add(self, rules: Sequence[Rule]) -> None:
         self.rules.extend(rule for rule in rules if rule not in self.rules)
 
+    def remove(self, rule: Rule) -> None:
+        if rule in self.rules:
+            self.rules.remove(rule)
+
     def denial(self, claim: Claim) -> Rule | None:
         return self._first(claim, "deny")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acp_agent.events import (
+    CompactionEnded,
+    CompactionStarted,
     TextDelta,
     ThoughtDelta,
     ToolCallFinished,
@@ -25,6 +27,7 @@ CUT_SHORT = "Interrupted: the agent was ended before this finished. What it did 
 def loose_ends(events: Iterable[Event]) -> list[Event]:
     """What has to be added so that every call and every turn of a killed process has an end."""
     calls: dict[str, None] = {}
+    compactions: dict[str, None] = {}
     turn: str | None = None
     for event in events:
         match event:
@@ -32,6 +35,10 @@ def loose_ends(events: Iterable[Event]) -> list[Event]:
                 calls[call_id] = None
             case ToolCallFinished(call_id):
                 calls.pop(call_id, None)
+            case CompactionStarted(compaction_id):
+                compactions[compaction_id] = None
+            case CompactionEnded(compaction_id):
+                compactions.pop(compaction_id, None)
             case TurnStarted(turn_id):
                 turn = turn_id
             case TurnEnded():
@@ -39,6 +46,7 @@ def loose_ends(events: Iterable[Event]) -> list[Event]:
             case _:
                 pass
     ends: list[Event] = [ToolCallFinished(call_id, failed=True, output=CUT_SHORT) for call_id in calls]
+    ends += [CompactionEnded(compaction_id, "cancelled") for compaction_id in compactions]
     return [*ends, TurnEnded(turn, "cancelled")] if turn else ends
 
 
@@ -55,6 +63,8 @@ def _ids(event: Event) -> tuple[str, ...]:
             return (message_id,)
         case ToolCallStarted(call_id, message_id):
             return (call_id, message_id)
+        case CompactionStarted(compaction_id):
+            return (compaction_id,)
         case _:
             return ()
 

@@ -27,6 +27,7 @@ from acp_agent.events import (
     UserMessage,
 )
 from acp_agent.session.journal import read
+from acp_agent.session.local import LocalTurn
 from acp_agent.session.titles import title_of
 from acp_agent.turn.loop import Turn, run_turn
 
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from acp_agent.content import Part
-    from acp_agent.events import Archived, Event, NoticeRaised, Option, Reminded, StopReason
+    from acp_agent.events import Archived, Event, NoticeRaised, Option, Reminded, StopReason, Tokens
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
     from acp_agent.session.audience import Audience, Watcher
     from acp_agent.session.journal import Journal
+    from acp_agent.session.local import CommandParts
     from acp_agent.session.options import Options
     from acp_agent.tools.registry import Toolset
     from acp_agent.turn.feed import Feed
@@ -86,11 +88,13 @@ class Prompt:
         self._cancel = cancel
         self._ended = anyio.Event()
         self._outcome: StopReason | Exception = "cancelled"
+        self.tokens: Tokens | None = None
+        """What it took, once it has ended; None when no provider has said."""
 
-    def end(self, outcome: StopReason | Exception) -> None:
+    def end(self, outcome: StopReason | Exception, tokens: Tokens | None = None) -> None:
         """Says how it ended; the first one counts."""
         if not self._ended.is_set():
-            self._outcome = outcome
+            self._outcome, self.tokens = outcome, tokens
             self._ended.set()
 
     def cancel(self) -> None:
@@ -109,6 +113,10 @@ class Context(Protocol):
     """What the model is told before the conversation."""
 
     def system(self, *, instructions: bool) -> str: ...
+
+    def instructions(self) -> str:
+        """The part of it that is not ours."""
+        ...
 
     def reminders(self, mode: str, told: Callable[[str], str]) -> Iterable[Reminded]: ...
 
@@ -143,6 +151,7 @@ class Parts(NamedTuple):
     prepare: Prepare
     max_requests: int
     sign_of_life_s: float
+    for_commands: CommandParts
     services: Sequence[AbstractAsyncContextManager[object]] = ()
     """What works beside the session, from its first moment to its last."""
 
@@ -167,7 +176,7 @@ class Session:
         self._closed = False
         self._ended = anyio.Event()
         self._ids = count(before.last_id + 1)
-        parts.audience(CommandsChanged(()))
+        parts.audience(CommandsChanged(parts.for_commands.registry.announced))
 
     # Who watches --------------------------------------------------------------------
 
@@ -297,34 +306,52 @@ class Session:
             await self._ended.wait()
 
     async def _run_prompt(self, prompt: Prompt) -> None:
-        feed = self._parts.feed
-        turn_id = self._new_id("turn")
+        ledger = self._parts.for_commands.ledger
         outcome: StopReason | Exception = "cancelled"
         scope = anyio.CancelScope()
         self._running = (prompt, scope)
         self._parts.audience.asking = prompt.asked.by
-        feed.emit(TurnStarted(turn_id))
+        ledger.begin_prompt()
         try:
             with scope:
-                await self._tell(prompt.asked.content)
-                outcome = await run_turn(self._turn(prompt.asked))
+                outcome = await self._answer(prompt.asked, scope)
+        finally:
+            self._running = None
+            prompt.end(outcome, ledger.spent)
+
+    async def _answer(self, asked: Asked, scope: anyio.CancelScope) -> StopReason | Exception:
+        """A command answers by itself, or says what the model is to be asked."""
+        if order := self._parts.for_commands.registry.find(asked.content):
+            stop, again = await LocalTurn(self, self._parts, order, asked).run()
+            if again is None:
+                return stop
+            asked = asked._replace(content=again.content)
+        return await self._ask_model(asked, scope)
+
+    async def _ask_model(self, asked: Asked, scope: anyio.CancelScope) -> StopReason | Exception:
+        feed = self._parts.feed
+        turn_id = self.new_id("turn")
+        outcome: StopReason | Exception = "cancelled"
+        feed.emit(TurnStarted(turn_id))
+        try:
+            await self._tell(asked.content)
+            outcome = await run_turn(self._turn(asked))
         except Exception as error:  # the prompt's answer carries it; the session goes on
             if not isinstance(error, AgentError):
                 log.exception("the turn failed")
             if not scope.cancel_called:
                 outcome = error
         finally:
-            self._running = None
             if isinstance(outcome, Exception):
                 feed.emit(TurnEnded(turn_id, None, str(outcome)))
             else:
                 feed.emit(TurnEnded(turn_id, outcome))
-            prompt.end(outcome)
+        return outcome
 
     async def _tell(self, content: tuple[Part, ...]) -> None:
         """Adds a prompt to the conversation. One that is cancelled before that leaves no trace."""
         prepared = await self._parts.prepare(content)
-        self._parts.feed.emit(UserMessage(self._new_id("m"), prepared.content))
+        self._parts.feed.emit(UserMessage(self.new_id("m"), prepared.content))
         for notice in prepared.notices:
             self._parts.feed.emit(notice)
         if self._title is None and (title := title_of(content)):
@@ -340,7 +367,7 @@ class Session:
             toolset=parts.toolset,
             gate=parts.gate,
             model=self._model,
-            new_id=self._new_id,
+            new_id=self.new_id,
             max_requests=parts.max_requests,
             sign_of_life_s=parts.sign_of_life_s,
             trace=asked.trace,
@@ -355,5 +382,6 @@ class Session:
     def _model(self) -> Model:
         return self._parts.options.model
 
-    def _new_id(self, kind: str) -> str:
+    def new_id(self, kind: str) -> str:
+        """An id that nothing else in the session has."""
         return f"{kind}-{next(self._ids)}"

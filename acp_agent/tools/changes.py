@@ -19,11 +19,13 @@ REPORTED_CHARACTERS = 4000
 READ_AGAIN = "Read it again before the next change."
 
 
-def shown_change(path: str, old: str | None, new: str, summary: str) -> tuple[Shown, ...]:
+def shown_change(path: str, old: Text | None, new: Text, summary: str) -> tuple[Shown, ...]:
     """The difference, or `summary` where the texts are too large to show; `old` is None for a new file."""
-    if max(len(old or ""), len(new)) * 4 > SHOWN_BYTES and max(_size(old or ""), _size(new)) > SHOWN_BYTES:
+    texts = [each.plain for each in (old, new) if each]
+    if max(map(len, texts)) * 4 > SHOWN_BYTES and max(map(_size, texts)) > SHOWN_BYTES:
         return (ShownText(summary),)
-    return (ShownDiff(path, old, new),)
+    before, form = (old.plain, old.form) if old else (None, "")
+    return (ShownDiff(path, before, new.plain, form, new.form),)
 
 
 def report(documents: Documents, written: Written, asked: Text) -> str:

@@ -188,7 +188,7 @@ class EditCall:
             [*(f"-{line}" for line in old.split("\n")), *(f"+{line}" for line in new.split("\n"))]
         )
         summary = f"Line {self._line}\n\n{fenced(changed, 'diff')}"
-        return shown_change(str(self._target.place.path), plan.base.text, text.plain, summary)
+        return shown_change(str(self._target.place.path), plan.base.source, text, summary)
 
 
 def _first_difference(change: Change) -> int:

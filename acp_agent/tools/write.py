@@ -96,7 +96,7 @@ class WriteCall:
     def _shown(self, plan: Plan, text: Text) -> tuple[Shown, ...]:
         path = str(self._target.place.path)
         summary = f"{self._count(text)}, too many to show."
-        return shown_change(path, plan.base.text if plan.base else None, text.plain, summary)
+        return shown_change(path, plan.base.source if plan.base else None, text, summary)
 
     @staticmethod
     def _count(text: Text) -> str:

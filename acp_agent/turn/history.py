@@ -9,21 +9,35 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from acp_agent.content import Text
 from acp_agent.events import (
+    CompactionEnded,
     Reminded,
     TextDelta,
     ThoughtDelta,
     ToolCallFinished,
     ToolCallStarted,
     ToolCallUpdated,
+    TurnEnded,
+    TurnStarted,
     UserMessage,
 )
 from acp_agent.models.messages import AssistantTurn, Message, Reminder, ToolCall, ToolOutput, UserTurn
+from acp_agent.turn.transcript import text_of, without_middle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from acp_agent.events import Event
 
 UNFINISHED = "The call did not finish."
+SUMMED_UP = (
+    "What was said before has been summed up to save room. Go on from this summary; read files again "
+    "before you change them.\n\n"
+)
+KEPT_MESSAGES = 3
+KEPT_CHARACTERS = 8000
+"""So much of what the user said last stays word for word when the rest is summed up."""
 
 
 @dataclass(slots=True)
@@ -56,17 +70,43 @@ class _Answer:
 
 
 class History:
-    """A listener; `messages` is the conversation so far."""
+    """A listener; `messages` is the conversation so far, without what our own commands said."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self._entries: list[UserTurn | _Answer] = []
         self._calls: dict[str, _Call] = {}
         self._told: dict[str, str] = {}
+        self._said: list[str] = []
+        """The last words of the user."""
+        self._local = False
+        self.restart(events)
+
+    def restart(self, events: Iterable[Event]) -> None:
+        """As if only `events` had happened."""
+        for collection in (self._entries, self._calls, self._told, self._said):
+            collection.clear()
+        self._local = False
+        for event in events:
+            self(event)
 
     def __call__(self, event: Event) -> None:
         match event:
+            case TurnStarted(_, local):
+                self._local = local
+            case TurnEnded():
+                self._local = False
+            case CompactionEnded(_, "completed", summary):
+                self._compact(summary)
+            case _ if not self._local:
+                self._add(event)
+            case _:
+                pass
+
+    def _add(self, event: Event) -> None:
+        match event:
             case UserMessage(_, content):
                 self._entries.append(UserTurn(content))
+                self._said = [*self._said, text_of(content)][-KEPT_MESSAGES:]
             case Reminded(topic, text):
                 self._told[topic] = text
                 self._remind(Reminder(text))
@@ -105,6 +145,11 @@ class History:
         else:
             self._entries.append(UserTurn((reminder,)))
 
+    def _compact(self, summary: str) -> None:
+        for collection in (self._entries, self._calls, self._told):
+            collection.clear()
+        self._entries.append(UserTurn((Text(f"{SUMMED_UP}{summary}{_last_words(self._said)}"),)))
+
     def _answer(self, message_id: str) -> _Answer:
         last = self._entries[-1] if self._entries else None
         if isinstance(last, _Answer) and last.id == message_id:
@@ -112,3 +157,15 @@ class History:
         answer = _Answer(message_id)
         self._entries.append(answer)
         return answer
+
+
+def _last_words(said: Sequence[str]) -> str:
+    """The newest of what the user said, word for word as far as there is room; the last of it always."""
+    kept: list[str] = []
+    room = KEPT_CHARACTERS
+    for text in reversed(said):
+        if kept and len(text) > room:
+            break
+        kept.append(without_middle(text, room))
+        room -= len(text)
+    return "".join(f"\n\nThe user said, word for word:\n{text}" for text in reversed(kept))

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from acp_agent.errors import ModelError
 from acp_agent.events import (
+    ModelUsed,
     TextDelta,
     ThoughtDelta,
+    Tokens,
     ToolCallFinished,
     ToolCallStarted,
     ToolCallUpdated,
@@ -31,6 +33,7 @@ from acp_agent.models.stream import (
 )
 from acp_agent.tools.base import CommandTool
 from acp_agent.turn.dispatch import Requested, run_calls
+from acp_agent.turn.estimate import characters, tokens
 from acp_agent.turn.pulse import Pulse
 
 if TYPE_CHECKING:
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
     from acp_agent.turn.feed import Feed
     from acp_agent.turn.history import History
 
-CHARACTERS_PER_TOKEN = 4
-"""The usual estimate, for providers that do not say."""
 NAME_CHARACTERS = 100
 """No tool has a longer name; a model may write one."""
 EMPTY_ANSWER = "(The model gave an empty answer.)"
@@ -166,12 +167,9 @@ def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answ
     if usage := answer.end.usage:
         used = usage.input + usage.output
     else:
-        used = (_characters(request) + answer.characters) // CHARACTERS_PER_TOKEN
+        used = tokens(characters(request) + answer.characters)
+    turn.feed.emit(ModelUsed(model.name, Tokens(*usage) if usage else None))
     turn.feed.emit(UsageChanged(used, model.window))
-
-
-def _characters(request: ModelRequest) -> int:
-    return len(request.system) + sum(len(repr(part)) for part in (*request.messages, *request.tools))
 
 
 def _failed(turn: Turn, answer: _Answer, end: Failed) -> StopReason:

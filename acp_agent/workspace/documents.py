@@ -34,6 +34,8 @@ EDITOR_READ_BYTES = 4 << 20
 """Larger files are read from disk: their text would come as one line of JSON."""
 EDITOR_WRITE_BYTES = 480 << 10
 """Larger texts are written to disk: clients want lines of less than 1 MiB."""
+EDITOR_ENCODINGS = frozenset({"utf-8", "utf-8-sig"})
+"""What an editor makes of others cannot be told from a change."""
 METHOD_NOT_FOUND = -32601
 T = TypeVar("T")
 MARK = "\ufeff"
@@ -109,6 +111,10 @@ class Documents:
         if version != document.version:
             raise ToolError(f"{document.path} has changed since it was read. Read it again, then change it.")
 
+    def forget(self) -> None:
+        """The model no longer knows what it has seen: everything has to be read again."""
+        self._seen.clear()
+
     # Reading ----------------------------------------------------------------------
 
     async def read(self, place: Place) -> Document:
@@ -132,8 +138,8 @@ class Documents:
         editor = self._editor
         if editor is None or not editor.reads or size > EDITOR_READ_BYTES:
             return None, ""
-        if saved.encoding not in {"utf-8", "utf-8-sig"}:
-            return None, ""  # what an editor makes of other encodings cannot be told from a change
+        if saved.encoding not in EDITOR_ENCODINGS:
+            return None, ""
         if anyio.current_time() < self._silent_until:
             return None, ""
         try:
@@ -195,9 +201,16 @@ class Documents:
             await anyio.to_thread.run_sync(files.write_bytes, place.path, data)
         return await self._verified(place, text, base)
 
+    async def remove(self, place: Place, base: Document) -> None:
+        """Removes the file. Raises ToolError when it is no longer as in `base`, or cannot be removed."""
+        if (await self.read(place)).version != base.version:
+            raise ToolError(f"{place.path} has changed meanwhile.")
+        await anyio.to_thread.run_sync(files.remove, place.path)
+        self._seen.pop(place.path, None)
+
     def _belongs_to_editor(self, place: Place, text: Text, base: Document | None) -> bool:
         """A file that is there goes the way it came: a client that cannot be read may hold other text."""
-        if len(text.content) > EDITOR_WRITE_BYTES:
+        if len(text.content) > EDITOR_WRITE_BYTES or text.encoding not in EDITOR_ENCODINGS:
             return False
         return base.from_editor if base else place.inside
 

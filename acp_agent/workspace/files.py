@@ -71,6 +71,15 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         raise trouble("write", path, error) from error
 
 
+def remove(path: Path) -> None:
+    """Removes a file at a path without links. Raises ToolError."""
+    try:
+        path.unlink()
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise trouble("remove", path, error) from error
+
+
 def _status(path: Path) -> os.stat_result | None:
     try:
         status = path.lstat()

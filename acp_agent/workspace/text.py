@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from acp_agent.errors import ToolError
 
@@ -28,7 +29,11 @@ CONTROL_SHARE = 0.3
 COMPARED_LINES = 2000 * 2000
 """Products of line counts beyond this are not compared line by line."""
 
+_ENCODINGS: dict[str, Encoding] = {each: each for each in get_args(Encoding)}
 _ENDING = re.compile(r"\r\n|\r|\n")
+_ENDINGS = {"n": "\n", "r": "\r", "w": "\r\n"}
+_LETTERS = {ending: letter for letter, ending in _ENDINGS.items()}
+_RUN = re.compile(r"(\d+)([nrw])")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _CONTROLS = "".join(map(chr, {*range(0x20), 0x7F} - {*b"\t\n\r\f\v\b\x1b"}))
 
@@ -43,6 +48,28 @@ class Text(NamedTuple):
     def plain(self) -> str:
         """The text with `\\n` for every line ending."""
         return plain(self.content)
+
+    @property
+    def form(self) -> str:
+        """What `plain` does not say: the encoding, and runs of line endings. Empty for UTF-8 with `\\n`."""
+        if "\r" not in self.content:
+            return f"{self.encoding} " if self.encoding != "utf-8" else ""
+        endings = [_LETTERS[ending] for ending in _ENDING.findall(self.content)]
+        runs = [(letter, len(list(run))) for letter, run in groupby(endings)]
+        mixed = "".join(f"{length}{letter}" for letter, length in runs)
+        return f"{self.encoding} {mixed if len(runs) > 1 else runs[0][0]}"
+
+    @classmethod
+    def formed(cls, text: str, form: str) -> Text:
+        """The text whose `plain` and `form` these are."""
+        encoding, _, lines = form.partition(" ")
+        runs = _RUN.findall(lines)
+        if not runs:
+            content = text.replace("\n", _ENDINGS.get(lines, "\n"))
+        else:
+            letters = iter("".join(letter * int(length) for length, letter in runs))
+            content = re.sub("\n", lambda _: _ENDINGS[next(letters, "n")], text)
+        return cls(content, _ENCODINGS.get(encoding, "utf-8"))
 
     def encode(self) -> bytes:
         """The bytes of the file. Raises ToolError for characters that its encoding does not have."""

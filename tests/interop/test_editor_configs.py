@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -46,5 +47,6 @@ def configured(workbench: Workbench) -> Workbench:
 async def test_acpx(configured: Workbench) -> None:
     acpx = (node(), str(installed("acpx/dist/cli.js")))
     done = run(configured, *acpx, "--format", "quiet", "acp-agent", "exec", "say hello")
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "hello", "")
+    assert (done.returncode, done.stdout.strip()) == (0, "hello")
+    assert re.fullmatch(r"\[acpx\] tokens: input=\d+ output=1 cache_read=0 total=\d+\n", done.stderr)
     await assert_all_gone(configured.root)

@@ -306,8 +306,44 @@ never-empty  INTEROP  clients show nothing
     A turn in which the model says nothing still shows something and ends with `end_turn`.
 usage  INTEROP  prompt-turn
     Usage follows each model request, as whole numbers.
+usage-of-prompt  INTEROP  schema, not stable yet
+    The answer says what the prompt took if the provider did, each token once.
 coalesced  INTEROP  Emacs and Python clients are slow
     A fast stream is joined into few updates without losing a character.
+""",
+)
+
+COMMANDS = entries(
+    "commands",
+    """
+begins-prompt  INTEROP  slash-commands
+    A known command is the beginning of the first text block; other blocks may follow.
+advertised  INTEROP  slash-commands; Zed refuses what is not advertised
+    Names without a slash, each once, with a description and a hint where something may follow.
+answered-locally  INTEROP  slash-commands
+    A command ends with `end_turn`, shows its answer, and the model is not told of it.
+replayed  INTEROP  session-setup
+    A command and its answer are shown again when the session is loaded.
+aliases  INTEROP  people who type
+    Aliases of the settings are commands too, and never shadow one.
+no-trace  INTEROP  see /btw
+    A question beside the conversation leaves it as it was.
+take-back  INTEROP  see /undo, /retry, /clear
+    What was taken back is neither told to the model nor shown when the session is loaded.
+""",
+)
+
+COMPACTION = entries(
+    "compaction",
+    """
+one-end  MUST  schema
+    A compaction begins in_progress and reaches one terminal status, also when cancelled.
+summary-or-error  MUST  schema
+    The summary comes only with completed, an error only with failed.
+gated  MUST  schema
+    Clients that have not announced compaction get the summary as text.
+kept  INTEROP  session-setup
+    A loaded session goes on from the summary and shows the whole conversation.
 """,
 )
 
@@ -479,6 +515,8 @@ REQUIREMENTS = (
     *SESSION,
     *SAVED,
     *PROMPT,
+    *COMMANDS,
+    *COMPACTION,
     *CANCEL,
     *TOOLS,
     *PERMISSION,
@@ -489,11 +527,9 @@ REQUIREMENTS = (
 )
 
 LATER: dict[str, tuple[Requirement, ...]] = {
-    "no commands of our own, and nothing that works between turns yet": entries(
+    "nothing that works between turns yet": entries(
         "prompt",
         """
-slash-command  INTEROP  slash-commands
-    A known command is the beginning of the first text block; other blocks may follow.
 updates-between-turns  SHOULD  the draft of v2
     Updates outside a turn are allowed.
 """,

@@ -45,7 +45,8 @@ class Commands:
         self._screen.line(HELP)
         for command in self._agent.settings.commands:
             name, description = as_text(command.get("name")), as_text(command.get("description"))
-            self._screen.line(f"  /{name or '':14} {description or ''}".rstrip())
+            if f"/{name}" not in self._known:
+                self._screen.line(f"  /{name or '':14} {description or ''}".rstrip())
 
     async def _mode(self, wanted: str) -> None:
         if wanted:

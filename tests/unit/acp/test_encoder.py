@@ -42,6 +42,18 @@ MIB = 1 << 20
             },
         ),
         (
+            e.CompactionStarted("k"),
+            {"sessionUpdate": "compaction_update", "compactionId": "k", "status": "in_progress"},
+        ),
+        (
+            e.CompactionEnded("k", "cancelled"),
+            {"sessionUpdate": "compaction_update", "compactionId": "k", "status": "cancelled"},
+        ),
+        (
+            e.CompactionEnded("k", "failed", error="no"),
+            {"sessionUpdate": "compaction_update", "compactionId": "k", "status": "failed", "error": "no"},
+        ),
+        (
             e.NoticeRaised("warning", "careful", "why"),
             {"sessionUpdate": "notice", "severity": "warning", "title": "careful", "description": "why"},
         ),

@@ -73,6 +73,7 @@ EVERY_KEY: dict[str, Any] = {
     "terminal": "editor",
     "thought_level": "high",
     "show_thoughts": False,
+    "slash_aliases": {"m": "model"},
 }
 
 

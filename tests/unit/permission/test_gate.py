@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 
 from acp_agent.errors import PeerError, PeerTimeout
 from acp_agent.permission.claims import Claim, digest
-from acp_agent.permission.deciders import DECIDERS
-from acp_agent.permission.gate import MODES, Answer, Approval, Gate, Mode, Refusal, Rule, Unattended
+from acp_agent.permission.deciders import DECIDERS, settled
+from acp_agent.permission.gate import (
+    MODES,
+    REMEMBERED,
+    Answer,
+    Approval,
+    Gate,
+    Mode,
+    Refusal,
+    Rule,
+    Unattended,
+)
 from acp_agent.permission.rules import SEVERITY
 from tests.unit.permission.support import CALL, Bench, Nobody, Person
 
@@ -415,3 +425,44 @@ def test_an_approval_is_for_one_call_and_its_claims(
     assert approval.covers(call_id, claims)
     assert approval.covers(other_id, claims) is (other_id == call_id)
     assert approval.covers(call_id, others) is (others == claims)
+
+
+# What is remembered ----------------------------------------------------------------------------------
+
+
+async def test_decisions_are_remembered_with_what_was_said() -> None:
+    person = Person("allow_once", "reject_once")
+    asking = Gate((), "standard", person, roots=[ROOT])
+    await asking.authorize(CALL, [read(f"{ROOT}/a.py")])
+    await asking.authorize(CALL, [run("make")])
+    await asking.authorize(CALL, [run("make", "test")])
+    await asking.authorize(CALL, [run("rm", "-rf", "/")])
+    found = [(each.outcome, each.answer, each.decision.verdict) for each in asking.decisions]
+    assert found == [
+        ("allowed", "", "allow"),
+        ("allowed", "Allow once", "ask"),
+        ("denied", "Reject", "ask"),
+        ("denied", "", "deny"),
+    ]
+    (last,) = settled(asking.decisions[-1].decision)
+    assert (last.decider, last.verdict) == ("hard floor", "deny")
+    (accepted,) = settled(gate("accept").check([Claim("edit", f"{ROOT}/a", None, True)]))
+    assert accepted.verdict == "allow"
+
+
+async def test_only_the_latest_decisions_are_remembered() -> None:
+    asking = gate()
+    for number in range(REMEMBERED + 5):
+        await asking.authorize(CALL, [read(f"{ROOT}/{number}")])
+    assert len(asking.decisions) == REMEMBERED
+    assert asking.decisions[-1].claims[0].resource == f"{ROOT}/{REMEMBERED + 4}"
+
+
+def test_grants_are_given_and_revoked() -> None:
+    asking = gate()
+    rule = asking.grant("execute", "make *")
+    assert asking.check([run("make", "test")]).verdict == "allow"
+    assert asking.check([edit(f"{ROOT}/.git/config")]).verdict == "ask"
+    asking.revoke([rule, rule])
+    assert asking.grants == ()
+    assert asking.check([run("make", "test")]).verdict == "ask"

@@ -68,7 +68,7 @@ async def test_an_edit(bench: Bench) -> None:
     call = bench.bind("edit", path="src/a.py", old_text="two\nthree", new_text="two\n3")
     assert (call.title, call.locations) == ("Edit src/a.py", (Location(str(path)),))
     assert call.claims() == (Claim("edit", str(path)),)
-    shown = (ShownDiff(str(path), "one\ntwo\nthree", "one\ntwo\n3"),)
+    shown = (ShownDiff(str(path), "one\ntwo\nthree", "one\ntwo\n3", "utf-8 w", "utf-8 w"),)
     assert await call.preview() == shown
     assert path.read_bytes() == b"one\r\ntwo\r\nthree"
     result = await call.run(bench.seen)

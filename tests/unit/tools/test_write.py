@@ -20,7 +20,7 @@ async def test_a_new_file_with_its_folders(bench: Bench) -> None:
     call = bench.bind("write", path="src/new/a.py", content="one\r\ntwo\n")
     assert (call.title, call.locations) == ("Write src/new/a.py", (Location(path, 1),))
     assert call.claims() == (Claim("edit", path),)
-    shown = (ShownDiff(path, None, "one\ntwo\n"),)
+    shown = (ShownDiff(path, None, "one\ntwo\n", new_form="utf-8 1w1n"),)
     assert await call.preview() == shown
     assert not (bench.root / "src").exists()
     result = await call.run(bench.seen)
@@ -43,7 +43,8 @@ async def test_replacing_needs_reading_and_keeps_the_file_s_form(bench: Bench) -
     await bench("read", path="a.txt")
     result = await bench("write", path="a.txt", content="one\n2\n")
     assert result.output == "Wrote 2 lines to a.txt."
-    assert result.shown == (ShownDiff(str(path), "one\ntwo\n", "one\n2\n"),)
+    form = "utf-8-sig w"
+    assert result.shown == (ShownDiff(str(path), "one\ntwo\n", "one\n2\n", form, form),)
     assert path.read_bytes() == b"\xef\xbb\xbfone\r\n2\r\n"
     assert path.stat().st_mode & 0o777 == 0o755
 

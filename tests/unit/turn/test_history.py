@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from acp_agent.content import Text
 from acp_agent.events import (
+    CompactionEnded,
+    CompactionStarted,
     Event,
     PlanChanged,
     Reminded,
@@ -12,10 +14,12 @@ from acp_agent.events import (
     ToolCallFinished,
     ToolCallStarted,
     ToolCallUpdated,
+    TurnEnded,
+    TurnStarted,
     UserMessage,
 )
 from acp_agent.models.messages import AssistantTurn, Message, Reminder, ToolCall, ToolOutput, UserTurn
-from acp_agent.turn.history import UNFINISHED, History
+from acp_agent.turn.history import KEPT_CHARACTERS, UNFINISHED, History
 
 
 def fold(*events: Event) -> list[Message]:
@@ -87,3 +91,70 @@ def test_what_was_told_last_of_a_topic_is_known() -> None:
         history(Reminded("mode", text))
     history(Reminded("other", "x"))
     assert history.told("mode") == "no plan"
+
+
+def test_what_our_own_commands_say_is_not_told() -> None:
+    assert fold(
+        TurnStarted("t1"),
+        UserMessage("m1", (Text("go"),)),
+        TurnEnded("t1", "end_turn"),
+        TurnStarted("t2", local=True),
+        UserMessage("m2", (Text("/usage"),)),
+        TextDelta("m3", "much"),
+        TurnEnded("t2", "end_turn"),
+        TurnStarted("t3"),
+        UserMessage("m4", (Text("on"),)),
+    ) == [UserTurn((Text("go"),)), UserTurn((Text("on"),))]
+
+
+def said(*texts: str) -> list[Event]:
+    return [UserMessage(f"m{number}", (Text(text),)) for number, text in enumerate(texts)]
+
+
+def compacted(summary: str, status: str = "completed") -> list[Event]:
+    return [
+        TurnStarted("t", local=True),
+        CompactionStarted("k"),
+        CompactionEnded("k", "completed" if status == "completed" else "failed", summary),
+        TurnEnded("t", "end_turn"),
+    ]
+
+
+def text_of(message: Message) -> str:
+    assert isinstance(message, UserTurn)
+    return "".join(part.text for part in message.content if isinstance(part, Text))
+
+
+def test_a_compaction_leaves_the_summary_and_the_last_words() -> None:
+    calls: list[Event] = [
+        ToolCallStarted("c", "m9", "read", "Read", "read"),
+        ToolCallFinished("c", failed=False, output="secret"),
+    ]
+    (summary,) = fold(*said("one", "two", "three", "four"), *calls, *compacted("SUM"))
+    text = text_of(summary)
+    assert "SUM" in text
+    assert "one" not in text
+    assert [text.index(word) for word in ("two", "three", "four")] == sorted(
+        text.index(word) for word in ("two", "three", "four")
+    )
+    assert "secret" not in text
+    again = fold(*said("one", "two"), *compacted("SUM"), *said("five"), *compacted("MORE"))
+    assert len(again) == 1
+    assert all(word in text_of(again[0]) for word in ("MORE", "one", "two", "five"))
+    assert "SUM" not in text_of(again[0])
+
+
+def test_the_last_words_are_bounded() -> None:
+    (summary,) = fold(*said("x" * 100, "y" * KEPT_CHARACTERS * 3), *compacted("SUM"))
+    assert len(text_of(summary)) < KEPT_CHARACTERS + 500
+    assert "y" in text_of(summary)
+
+
+def test_a_compaction_that_failed_changes_nothing() -> None:
+    assert fold(*said("one"), *compacted("SUM", "failed")) == fold(*said("one"))
+
+
+def test_beginning_anew() -> None:
+    history = History([*said("one"), *compacted("SUM"), TurnStarted("t", local=True)])
+    history.restart(said("two"))
+    assert history.messages() == [UserTurn((Text("two"),))]

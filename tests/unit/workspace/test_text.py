@@ -44,6 +44,21 @@ def test_every_encoding_is_recognised(content: str, encoding: str) -> None:
     assert again.plain.removeprefix("\ufeff") == text.plain.removeprefix("\ufeff")
 
 
+@given(st.binary())
+@example(b"\xef\xbb\xbfa\r\n\xff")
+@example(b"a\r\n\rb\n")
+@example("é\r\n".encode("utf-16"))
+def test_plain_and_form_are_all_there_is_to_a_text(data: bytes) -> None:
+    text = decode(data)
+    assert Text.formed(text.plain, text.form) == text
+
+
+def test_forms_are_short() -> None:
+    assert Text("a\nb\n").form == ""
+    assert Text("a\r\nb\r\n" * 1000).form == "utf-8 w"
+    assert Text("a\nb\r\n", "latin-1").form == "latin-1 1n1w"
+
+
 @given(LINES, WORDS, st.data())
 def test_replacing_a_line_leaves_all_others(
     lines: list[tuple[str, str]], word: str, data: st.DataObject

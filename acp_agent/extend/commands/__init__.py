@@ -1,0 +1,1 @@
+"""Slash commands: what a person may type to the agent itself."""

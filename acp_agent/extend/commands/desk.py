@@ -1,0 +1,160 @@
+"""What a command is given to work with, and what it gives back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from acp_agent.content import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from acp_agent.content import Part
+    from acp_agent.events import Event, Option
+    from acp_agent.extend.commands.table import Entry
+    from acp_agent.extend.servers import ServerStatus
+    from acp_agent.health import Finding
+    from acp_agent.models.messages import ModelRequest
+    from acp_agent.models.stream import Model
+    from acp_agent.permission.claims import Operation
+    from acp_agent.permission.gate import Remembered, Rule
+    from acp_agent.turn.compaction import Compacted
+    from acp_agent.turn.ledger import Ledger
+    from acp_agent.workspace.workspace import Workspace
+
+
+class Words(NamedTuple):
+    """What follows the name of a command."""
+
+    text: str
+    """The rest of the text that began with it."""
+    others: tuple[Part, ...] = ()
+    """The other blocks of the prompt."""
+
+    @property
+    def content(self) -> tuple[Part, ...]:
+        return (Text(self.text), *self.others) if self.text else self.others
+
+
+class Again(NamedTuple):
+    """What a command gives back when the model is to be asked after it."""
+
+    content: tuple[Part, ...]
+    note: str
+    """What the person is told first."""
+
+
+Answer = str | Again
+"""Markdown for the person, or what to do next."""
+
+
+class Run(Protocol):
+    """The code of a command. An AgentError that it raises is told to the person."""
+
+    async def __call__(self, desk: Desk, words: Words) -> Answer: ...
+
+
+class PastTurn(NamedTuple):
+    before: int
+    """The number of the record that it follows, 0 for the beginning."""
+    local: bool
+    """Answered by a command."""
+    prompt: tuple[Part, ...]
+    events: tuple[Event, ...]
+
+
+class Servers(Protocol):
+    """The MCP servers of the session."""
+
+    def status(self) -> Sequence[ServerStatus]: ...
+
+    def retry(self, name: str) -> None:
+        """Tries again to connect to one that has failed or ended."""
+        ...
+
+
+class Permissions(Protocol):
+    """permission.gate.Gate, as far as a person may look into it."""
+
+    @property
+    def decisions(self) -> tuple[Remembered, ...]: ...
+
+    @property
+    def grants(self) -> tuple[Rule, ...]: ...
+
+    def grant(self, operation: Operation, pattern: str) -> Rule: ...
+
+    def revoke(self, rules: Iterable[Rule]) -> None: ...
+
+
+class Desk(Protocol):
+    """The session, as far as commands may see and touch it."""
+
+    @property
+    def session_id(self) -> str: ...
+
+    @property
+    def journal(self) -> Path: ...
+
+    @property
+    def workspace(self) -> Workspace: ...
+
+    @property
+    def permissions(self) -> Permissions: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def model(self) -> Model:
+        """The one that is asked next. Raises AgentError when it cannot be."""
+        ...
+
+    @property
+    def options(self) -> tuple[Option, ...]: ...
+
+    def choose(self, option_id: str, value: str) -> None:
+        """Raises InvalidParams for what there is not. Tells the editors by itself."""
+        ...
+
+    def commands(self) -> Sequence[Entry]:
+        """Aliases last."""
+        ...
+
+    @property
+    def servers(self) -> Servers | None:
+        """None when there are none."""
+        ...
+
+    def checks(self) -> Iterable[Callable[[], Sequence[Finding]]]:
+        """What `acp-agent doctor` looks at. Each may take seconds and has to be called in a thread."""
+        ...
+
+    def request(self) -> ModelRequest:
+        """What the model would be sent now."""
+        ...
+
+    def instructions(self) -> str:
+        """The part of the system prompt that the project and the user have written."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Shows a piece of the answer at once."""
+        ...
+
+    async def past(self) -> Sequence[PastTurn]:
+        """The turns before this one, without those that were taken back. Raises JournalError."""
+        ...
+
+    async def rewind(self, before: int) -> None:
+        """Takes back everything after the record with that number. Raises JournalError."""
+        ...
+
+    async def ask(self, question: Sequence[Part]) -> None:
+        """Has the model answer beside the conversation, and shows it. Raises AgentError."""
+        ...
+
+    async def compact(self, focus: str) -> Compacted:
+        """Raises AgentError when there is no summary; then nothing has changed."""
+        ...

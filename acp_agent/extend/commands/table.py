@@ -1,0 +1,111 @@
+"""Every command of ours, as data; the code of one is imported when it is used."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
+"""What a command, or an alias, may be called."""
+
+
+class Entry(NamedTuple):
+    name: str
+    about: str
+    """One line, for a list."""
+    code: str
+    """`module:function` in this folder."""
+    hint: str | None = None
+    """What may follow the name."""
+    more: str = ""
+    """What `/help NAME` adds."""
+    kept: bool = True
+    """Whether it is written into the session's journal."""
+    prepared: bool = False
+    """Whether what follows is made ready for the model, as a prompt is."""
+
+
+COMMANDS: tuple[Entry, ...] = (
+    Entry("help", "List the commands, or say more about one", "help:help_", "[COMMAND]"),
+    Entry("mode", "Show the modes, or choose one", "options:mode", "[MODE]"),
+    Entry(
+        "model",
+        "Show the models, or choose one",
+        "options:model",
+        "[MODEL]",
+        "A part of its name is enough when no other model has it. Counts from the next request on.",
+    ),
+    Entry(
+        "why",
+        "Why something was allowed, asked or denied",
+        "permissions:why",
+        "[NUMBER]",
+        "Lists the latest decisions; with a number, who said what about that one and how to change it.",
+    ),
+    Entry(
+        "allow",
+        'What "always" answers have stored: show, remove or add',
+        "permissions:allow",
+        '[remove N|all] [execute "git push *"]',
+        "An operation (read, edit, execute, network, mcp, memory, skill, agent) and a pattern add a grant "
+        "for this session, written as in the rules of the settings. What is never allowed, denied by the "
+        "settings, guarded or secret stays so.",
+    ),
+    Entry(
+        "compact",
+        "Sum up the conversation to make room",
+        "conversation:compact",
+        "[what to keep above all]",
+        "The model writes a summary and goes on from it and your last words. The whole conversation stays "
+        "in the session. If it fails nothing changes.",
+    ),
+    Entry(
+        "clear",
+        "Begin the conversation anew in this session",
+        "conversation:clear",
+        None,
+        "The model forgets everything; files stay as they are, and the journal keeps what was said.",
+    ),
+    Entry("usage", "Tokens used in this session, by model", "usage:usage"),
+    Entry("context", "What fills the model's window, in tokens", "usage:context"),
+    Entry(
+        "undo",
+        "Take back the last turn, with its edits of files",
+        "undo:undo",
+        "[number of turns]",
+        "A file is put back only if it still is as the turn left it. What commands have changed stays.",
+    ),
+    Entry(
+        "retry",
+        "Run the last prompt again",
+        "conversation:retry",
+        None,
+        "The conversation goes back to before that prompt; files are not touched (see /undo).",
+    ),
+    Entry(
+        "btw",
+        "Ask something beside the conversation",
+        "conversation:btw",
+        "QUESTION",
+        "The model answers with the conversation in mind and without tools. Neither question nor answer "
+        "becomes a part of it.",
+        kept=False,
+        prepared=True,
+    ),
+    Entry(
+        "export",
+        "Write the conversation to a Markdown file",
+        "export:export",
+        "[--json] [PATH]",
+        "Without a path the file is made in the session's folder. --json copies the journal instead.",
+    ),
+    Entry(
+        "mcp",
+        "The MCP servers and their state",
+        "state:mcp",
+        "[retry NAME]",
+        "With retry a server that has failed is tried again; without a name all of them are.",
+    ),
+    Entry("doctor", "Check what the agent needs", "state:doctor"),
+)
+NAMES = tuple(entry.name for entry in COMMANDS)

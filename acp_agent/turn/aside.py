@@ -1,0 +1,84 @@
+"""A single request beside the conversation: no tools, no history but what it is told, no trace in either."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from acp_agent.content import Text
+from acp_agent.errors import ModelError
+from acp_agent.events import ModelUsed, Tokens
+from acp_agent.models.messages import ModelRequest, UserTurn
+from acp_agent.models.stream import Failed, Finished, TextPiece, ThoughtPiece
+from acp_agent.turn.pulse import Pulse
+from acp_agent.turn.transcript import transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from acp_agent.content import Part
+    from acp_agent.models.stream import Model, Reason
+    from acp_agent.turn.feed import Feed
+
+QUESTION = (
+    "Above is the conversation you are having. The user asks something beside it, which will not become a "
+    "part of it. Answer from what you know; you have no tools for this.\n\nQuestion: "
+)
+NO_ANSWER = "(The model gave no answer.)"
+
+
+class Aside(NamedTuple):
+    """Whom to ask, and where it is told what that takes and how long it takes."""
+
+    model: Model
+    feed: Feed
+    sign_of_life_s: float
+    trace: Mapping[str, str]
+
+
+class Said(NamedTuple):
+    text: str
+    reason: Reason
+
+
+class Hearer(Protocol):
+    """Told of an answer while it comes in."""
+
+    def say(self, text: str) -> None: ...
+
+    def think(self, text: str) -> None: ...
+
+
+async def ask(aside: Aside, system: str, content: Sequence[Part], hearer: Hearer | None = None) -> Said:
+    """The model's answer, told to `hearer` as it comes in. Raises ModelError when the provider fails."""
+    model, feed = aside.model, aside.feed
+    pieces: list[str] = []
+    request = ModelRequest(system, [UserTurn(tuple(content))], (), aside.trace)
+    with Pulse(feed, f"Waiting for {model.name}", aside.sign_of_life_s) as pulse:
+        async with aclosing(model.stream(request)) as stream:
+            async for event in stream:
+                pulse.beat()
+                match event:
+                    case TextPiece(piece):
+                        pieces.append(piece)
+                        if hearer:
+                            hearer.say(piece)
+                    case ThoughtPiece(piece) if hearer:
+                        hearer.think(piece)
+                    case Finished(reason, usage):
+                        feed.emit(ModelUsed(model.name, Tokens(*usage) if usage else None))
+                        return Said("".join(pieces), reason)
+                    case Failed(_, message):
+                        raise ModelError(message, data={"details": message})
+                    case _:
+                        pass
+                await feed.drain()
+    raise ModelError(f"{model.name} ended without an answer.")
+
+
+async def ask_beside(aside: Aside, request: ModelRequest, question: Sequence[Part], hearer: Hearer) -> None:
+    """Asks `question` of who would be sent `request`; the answer goes to `hearer`. Raises ModelError."""
+    known = [Text(transcript(request.messages, aside.model.window))] if request.messages else []
+    said = await ask(aside, request.system, (*known, Text(QUESTION), *question), hearer)
+    if not said.text.strip():
+        hearer.say(NO_ANSWER)
