@@ -15,6 +15,7 @@ from acp_agent.events import (
     PlanChanged,
     TextDelta,
     ThoughtDelta,
+    TitleChanged,
     TurnEnded,
     TurnStarted,
     UsageChanged,
@@ -213,7 +214,8 @@ class LocalTurn:
         journal, history = self._parts.journal, self._parts.history
         history.restart(kept)
         journal.branch(before)
-        for event in (self._begun, self._said):
+        title = [event for event in taken_back if isinstance(event, TitleChanged)][-1:]
+        for event in (*title, self._begun, self._said):
             journal(event)
             history(event)
         self.workspace.documents.forget()

@@ -272,8 +272,17 @@ async def test_context(talk: Session, workbench: Workbench) -> None:
     assert "Last known to be in use" in text
 
 
-async def test_mcp_and_doctor(session: Session) -> None:
+async def test_mcp(session: Session) -> None:
     assert (await session.prompt("/mcp")).text == "No MCP servers."
+    gone = {"name": "gone", "command": "/nonexistent/server", "args": [], "env": []}
+    other = await new_session(session.client, session.cwd, mcpServers=[gone])
+    await other.prompt("say hi")
+    assert "| gone | failed | 0 | " in (await other.prompt("/mcp")).text
+    assert "Trying again" in (await other.prompt("/mcp retry gone")).text
+    assert "There is no MCP server 'nobody'" in (await other.prompt("/mcp retry nobody")).text
+
+
+async def test_doctor(session: Session) -> None:
     text = (await session.prompt("/doctor")).text
     assert "ok, python" in text
     assert "ok, model: script/" in text
@@ -307,6 +316,14 @@ async def test_btw_leaves_no_trace(workbench: Workbench, launch: Launch) -> None
         await session.prompt("next")
         assert server.requests[-1].body == server.requests[1].body
         assert "| far/m | 3 (3" in (await session.prompt("/usage")).text
+
+
+async def test_what_a_question_mentions_is_looked_up(workbench: Workbench, launch: Launch) -> None:
+    async with http_server(says("An aside.")) as server:
+        use(workbench, server)
+        session = await new_session(await launch(), workbench.project)
+        await session.prompt("/btw what is in @a.txt?")
+        assert "epsilon" in str(messages(server)[-1])
 
 
 async def test_btw_needs_a_question(session: Session) -> None:
@@ -441,6 +458,7 @@ async def test_clear(talk: Session, launch: Launch) -> None:
     assert chunks(shown(loaded), "user_message_chunk") == "/clearwhat did I say"
     assert (await loaded.prompt("what did I say")).text == "I do not know."
     assert loaded.updates("session_info_update")[-1]["title"] == "xyzzy"
+    assert loaded.opened["modes"]["currentModeId"] == "accept"
 
 
 @pytest.mark.requirement("commands.take-back")

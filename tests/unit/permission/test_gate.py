@@ -432,11 +432,12 @@ def test_an_approval_is_for_one_call_and_its_claims(
 
 async def test_decisions_are_remembered_with_what_was_said() -> None:
     person = Person("allow_once", "reject_once")
-    asking = Gate((), "standard", person, roots=[ROOT])
+    never = Rule("execute", "rm *", "deny")
+    asking = Gate((never,), "standard", person, roots=[ROOT])
     await asking.authorize(CALL, [read(f"{ROOT}/a.py")])
     await asking.authorize(CALL, [run("make")])
     await asking.authorize(CALL, [run("make", "test")])
-    await asking.authorize(CALL, [run("rm", "-rf", "/")])
+    await asking.authorize(CALL, [run("rm", "x")])
     found = [(each.outcome, each.answer, each.decision.verdict) for each in asking.decisions]
     assert found == [
         ("allowed", "", "allow"),
@@ -445,7 +446,7 @@ async def test_decisions_are_remembered_with_what_was_said() -> None:
         ("denied", "", "deny"),
     ]
     (last,) = settled(asking.decisions[-1].decision)
-    assert (last.decider, last.verdict) == ("hard floor", "deny")
+    assert (last.decider, last.verdict) == ("configured denials", "deny")
     (accepted,) = settled(gate("accept").check([Claim("edit", f"{ROOT}/a", None, True)]))
     assert accepted.verdict == "allow"
 
