@@ -274,7 +274,7 @@ async def test_context(talk: Session, workbench: Workbench) -> None:
 
 async def test_mcp(session: Session) -> None:
     assert (await session.prompt("/mcp")).text == "No MCP servers."
-    gone = {"name": "gone", "command": "/nonexistent/server", "args": [], "env": []}
+    gone: JsonObject = {"name": "gone", "command": "/nonexistent/server", "args": [], "env": []}
     other = await new_session(session.client, session.cwd, mcpServers=[gone])
     await other.prompt("say hi")
     assert "| gone | failed | 0 | " in (await other.prompt("/mcp")).text
