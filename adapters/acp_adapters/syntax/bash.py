@@ -6,6 +6,7 @@ constructs is accepted, and the lexer in `words`, which says what each word will
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,11 @@ _NAMES = {
 _CONNECTORS: dict[str, Connector] = {";": ";", "&": "&", "&&": "&&", "||": "||", "|": "|", "|&": "|&"}
 
 
+_FOREIGN = re.compile(rb"[\x80-\xff]")
+"""Bytes of characters beyond ASCII, which to the shell are parts of words like any letter. The grammar's
+scanner looks them up in a table of 256 and, with some of them, ends the process; so it never gets one."""
+
+
 def parse(text: str) -> Script:
     """The commands in `text`; `acp_agent.permission.script.ShellParser`."""
     try:
@@ -103,7 +109,7 @@ def parse(text: str) -> Script:
         return Script((), "text that is no text")
     if len(source) > MAX_BYTES:
         return Script((), "longer than what is looked at")
-    root = _parser().parse(source).root_node
+    root = _parser().parse(_FOREIGN.sub(b"x", source)).root_node
     steps: tuple[Step, ...] = ()
     try:
         strange = odd(text)
@@ -113,10 +119,10 @@ def parse(text: str) -> Script:
         if sum(token.word is None for token in found) > MOST_OPERATORS:
             raise Unclear("more commands than are looked at")
         steps = tuple(_steps(found))
-        _agree(root, found)
+        _agree(root, found, source)
     except Unclear as unclear:
-        why = STARTS_ITSELF if _starts_itself(root) else str(unclear)
-        return Script((*steps, *_visible(root)), why)
+        why = STARTS_ITSELF if _starts_itself(root, source) else str(unclear)
+        return Script((*steps, *_visible(root, source)), why)
     return Script(steps)
 
 
@@ -180,56 +186,56 @@ def _check_first(token: Token) -> None:
         raise Unclear("a pattern in the place of a command")
 
 
-def _agree(root: Node, found: Sequence[Token]) -> None:
+def _agree(root: Node, found: Sequence[Token], source: bytes) -> None:
     """Raises Unclear unless the grammar sees the same words, and only constructs that are understood."""
     if root.has_error:
         raise Unclear("a syntax error")
     for node in _all(root):
         if node.is_named and node.type not in _UNDERSTOOD:
             raise Unclear(_NAMES.get(node.type, node.type.replace("_", " ")))
-    seen = [text for text in _words_of(root) if text]
+    seen = [text for text in _words_of(root, source) if text]
     if seen != [token.raw for token in found if token.word and not token.heredoc]:
         raise Unclear("a command that can be read in two ways")
 
 
-def _words_of(node: Node) -> Iterator[str]:
+def _words_of(node: Node, source: bytes) -> Iterator[str]:
     """The words of commands and redirects, in the order of the text."""
     for child in node.children:
         if child.type in _WORDS or (node.type == "command" and not child.is_named):
-            yield _text(child)
+            yield _text(child, source)
         elif child.type not in ("heredoc_start", "heredoc_body", "heredoc_end", "file_descriptor", "comment"):
-            yield from _words_of(child)
+            yield from _words_of(child, source)
 
 
 # What is not ---------------------------------------------------------------------------------------
 
 
-def _visible(root: Node) -> Iterator[Step]:
+def _visible(root: Node, source: bytes) -> Iterator[Step]:
     """Every simple command in the tree, wherever it is, as far as its words can be told."""
     for node in _all(root):
         if node.type not in ("command", "redirected_statement", "declaration_command"):
             continue
-        words = tuple(_guess(text) for text in _own_words(node) if text)
-        redirects = tuple(_redirects(node)) if node.type == "redirected_statement" else ()
+        words = tuple(_guess(text) for text in _own_words(node, source) if text)
+        redirects = tuple(_redirects(node, source)) if node.type == "redirected_statement" else ()
         if node.type == "redirected_statement":
             words = ()
         if words or redirects:
             yield Step(";", Command(words, redirects))
 
 
-def _own_words(command: Node) -> Iterator[str]:
+def _own_words(command: Node, source: bytes) -> Iterator[str]:
     for child in command.children:
         if child.type not in ("file_redirect", "heredoc_redirect", "variable_assignment"):
-            yield _text(child)
+            yield _text(child, source)
 
 
-def _redirects(statement: Node) -> Iterator[Redirect]:
+def _redirects(statement: Node, source: bytes) -> Iterator[Redirect]:
     for child in statement.children:
         if child.type == "file_redirect":
-            operator = next((_text(part) for part in child.children if not part.is_named), "")
+            operator = next((_text(part, source) for part in child.children if not part.is_named), "")
             target = child.child_by_field_name("destination")
             if operator in REDIRECTS and target is not None:
-                yield Redirect(operator, _guess(_text(target)))
+                yield Redirect(operator, _guess(_text(target, source)))
 
 
 def _guess(raw: str) -> Word:
@@ -247,14 +253,17 @@ def _guess(raw: str) -> Word:
     return Word(raw, unknown=True)
 
 
-def _starts_itself(root: Node) -> bool:
+def _starts_itself(root: Node, source: bytes) -> bool:
     for node in _all(root):
         if node.type == "function_definition":
             name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
             if (
                 name
                 and body
-                and any(each.type == "command_name" and _text(each) == _text(name) for each in _all(body))
+                and any(
+                    each.type == "command_name" and _text(each, source) == _text(name, source)
+                    for each in _all(body)
+                )
             ):
                 return True
     return False
@@ -268,8 +277,8 @@ def _all(node: Node) -> Iterator[Node]:
         stack.extend(reversed(current.children))
 
 
-def _text(node: Node) -> str:
-    return (node.text or b"").decode()
+def _text(node: Node, source: bytes) -> str:
+    return source[node.start_byte : node.end_byte].decode()
 
 
 @cache

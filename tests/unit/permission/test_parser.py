@@ -199,3 +199,18 @@ def test_enough_is_understood(tmp_path: Path) -> None:
         "p & q",
     ]
     assert all(check(text, folder) for text in everyday)
+
+
+def test_no_character_ends_the_process() -> None:
+    """The grammar's scanner reads beyond its tables at some; here each is tried where it looks."""
+    for code in range(0x80, 0x110000, 613):
+        if not 0xD800 <= code < 0xE000:
+            character = chr(code)
+            for text in (
+                character,
+                f"<<{character}",
+                f"${character}",
+                f"a{character}=1",
+                f"[[ {character} ]]",
+            ):
+                parse(text)
