@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NOBODY = Client()
 """A client that offers nothing beyond the protocol's baseline."""
+PLAN_ID = "todo"
+"""A session has one plan."""
 
 
 class Encoder:
@@ -25,6 +27,7 @@ class Encoder:
         """Unless `live`, events of an earlier process can be told: no terminal is mentioned."""
         self._calls = Calls(client, live=live)
         self._switches = client.shows_switches
+        self._updates_plans = client.updates_plans
 
     def encode(self, event: e.Event) -> Iterator[Json]:
         """The updates that tell an editor of `event`; none for what only concerns us."""
@@ -34,7 +37,7 @@ class Encoder:
             case e.ThoughtDelta(message_id, text):
                 yield from _chunks("agent_thought_chunk", message_id, text)
             case e.PlanChanged(entries):
-                yield {"sessionUpdate": "plan", "entries": [entry._asdict() for entry in entries]}
+                yield _plan(entries, named=self._updates_plans)
             case e.UsageChanged(used, size):
                 yield {"sessionUpdate": "usage_update", "used": used, "size": size}
             case e.UserMessage(message_id, content):
@@ -62,6 +65,14 @@ class Encoder:
     def show_terminal(self, call_id: str, terminal_id: str) -> Json:
         """The update after which a call shows a terminal of the client's."""
         return self._calls.show_terminal(call_id, terminal_id)
+
+
+def _plan(entries: tuple[e.PlanEntry, ...], *, named: bool) -> Json:
+    """The whole plan; `named` is the newer form, in which a session may have several."""
+    items: Json = {"entries": [entry._asdict() for entry in entries]}
+    if named:
+        return {"sessionUpdate": "plan_update", "plan": {"type": "items", "planId": PLAN_ID, **items}}
+    return {"sessionUpdate": "plan", **items}
 
 
 def _compaction(event: e.CompactionStarted | e.CompactionEnded) -> Json:

@@ -40,6 +40,8 @@ class Client(NamedTuple):
     shows_switches: bool = False
     """Options that are on or off may be of type boolean."""
     shows_compaction: bool = False
+    updates_plans: bool = False
+    """Takes `plan_update`, which is not stable yet."""
 
 
 def client_of(params: object, *, remote: bool = False) -> Client:
@@ -70,6 +72,7 @@ def client_of(params: object, *, remote: bool = False) -> Client:
         opens_urls=isinstance(elicitation.get("url"), dict),
         shows_switches=isinstance(as_object(session.get("configOptions")).get("boolean"), dict),
         shows_compaction=isinstance(session.get("compaction"), dict),
+        updates_plans=isinstance(offered.get("plan"), dict),
     )
 
 

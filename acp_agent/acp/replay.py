@@ -11,28 +11,31 @@ from typing import TYPE_CHECKING
 from acp_agent.acp.calls import CHUNK_CHARACTERS
 from acp_agent.acp.encoder import Encoder
 from acp_agent.acp.params import as_object, as_text
+from acp_agent.acp.plain import understood
 from acp_agent.rpc.codec import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from acp_agent.acp.initialize import Client
     from acp_agent.acp.params import Json
     from acp_agent.events import Event
 
 LINE_BYTES = 1_000_000
 """An update stays below this, so that its line stays below 1 MiB."""
 CHUNKS = frozenset({"user_message_chunk", "agent_message_chunk", "agent_thought_chunk"})
-LATEST = frozenset({"plan", "usage_update", "session_info_update"})
+LATEST = frozenset({"plan", "plan_update", "usage_update", "session_info_update"})
 """Of these only the last one says anything."""
 LARGE = frozenset({"content", "rawInput", "rawOutput"})
 PRESENT = frozenset({"current_mode_update", "config_option_update", "available_commands_update", "notice"})
 """These are about the present, and are no part of what was said."""
 
 
-def replay(events: Iterable[Event]) -> Iterator[Json]:
+def replay(events: Iterable[Event], client: Client) -> Iterator[Json]:
     """The updates that show `events` to a client that knows nothing of them."""
-    encoder = Encoder(live=False)
-    return compact(update for event in events for update in encoder.encode(event))
+    encoder = Encoder(client, live=False)
+    told = (event for each in events if (event := understood(each, client)))
+    return compact(update for event in told for update in encoder.encode(event))
 
 
 def compact(updates: Iterable[Json]) -> Iterator[Json]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.lowlevel
+
 from acp_agent.acp.encoder import config_options, modes
-from acp_agent.acp.plain import understood
 from acp_agent.acp.ports import Opening
 from acp_agent.acp.replay import replay
 from acp_agent.acp.servers import servers
 from acp_agent.rpc.peer import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from acp_agent.acp.connection import Connection, Method
     from acp_agent.acp.initialize import Client
     from acp_agent.acp.params import Json, Params
     from acp_agent.acp.ports import Session
-    from acp_agent.events import Event
     from acp_agent.rpc.peer import Work
 
 REPLAY_STRIDE = 200
@@ -73,19 +72,14 @@ async def _load(connection: Connection, session_id: str, opening: Opening) -> Re
     """
     session = await connection.agent.open_session(session_id, opening)
     past = await session.past()
-    for count, update in enumerate(_replayed(connection, past.events), start=1):
+    for count, update in enumerate(replay(past.events, connection.client), start=1):
         connection.show(session_id, update)
         if not count % REPLAY_STRIDE:
             await connection.drain()
-    for update in _replayed(connection, session.since(past.last)):
+            await anyio.lowlevel.checkpoint()
+    for update in replay(session.since(past.last), connection.client):
         connection.show(session_id, update)
     return _opened(connection, session, settings(session, connection.client))
-
-
-def _replayed(connection: Connection, events: Iterable[Event]) -> Iterator[Json]:
-    """The updates that show `events` to this client."""
-    told = (understood(event, connection.client) for event in events)
-    return replay(event for event in told if event)
 
 
 def _opened(connection: Connection, session: Session, result: Json) -> Reply:

@@ -14,7 +14,7 @@ import anyio.to_thread
 from acp_agent.acp.ports import Access, Account
 from acp_agent.assembly import providers
 from acp_agent.assembly.adapters import adapter, connect
-from acp_agent.assembly.building import Begun, Company, Ground, build
+from acp_agent.assembly.building import Begun, Company, Ground, build, forget_outputs
 from acp_agent.assembly.servers import configured_servers
 from acp_agent.config import paths
 from acp_agent.config.load import Overrides, load, require
@@ -140,6 +140,7 @@ class Agent:
     async def delete_session(self, session_id: str) -> None:
         await self._live.close(session_id)
         await anyio.to_thread.run_sync(self._store.delete, session_id)
+        await anyio.to_thread.run_sync(forget_outputs, self._env, session_id)
 
     async def archive_session(self, session_id: str, *, archived: bool) -> None:
         if archived:
@@ -154,7 +155,7 @@ class Agent:
     async def is_open(self, session_id: str) -> bool:
         if self._live.find(session_id):
             return True
-        await anyio.to_thread.run_sync(self._store.read, session_id)  # raises when there is none
+        await anyio.to_thread.run_sync(self._store.check, session_id)
         return False
 
     async def list_sessions(self, cwd: str | None, archived: Shelf, cursor: str | None) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.assembly.adapters import adapter, connect
@@ -19,6 +20,7 @@ from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Parts, Past, Session
+from acp_agent.session.store import is_id
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
@@ -107,7 +109,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience)
-    outputs = paths.data_dir(ground.env) / "outputs" / begun.id
+    outputs = _outputs(ground.env, begun.id)
     servers = connected_servers(ground, lambda what: feed.emit(NoticeRaised("warning", what)))
     parts = Parts(
         journal=begun.journal,
@@ -139,6 +141,17 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         skipped = "; ".join(begun.contents.skipped[:3])
         feed.emit(NoticeRaised("warning", f"Parts of this session's journal could not be read: {skipped}"))
     return Session(begun.id, str(ground.cwd), parts, before)
+
+
+def _outputs(env: Mapping[str, str], session_id: str) -> Path:
+    """The folder for output of a session's commands that is too long to be shown."""
+    return paths.data_dir(env) / "outputs" / session_id
+
+
+def forget_outputs(env: Mapping[str, str], session_id: str) -> None:
+    """Removes what was too long to be shown, of a session that is deleted."""
+    if is_id(session_id):
+        shutil.rmtree(_outputs(env, session_id), ignore_errors=True)
 
 
 def _options(gate: Gate, found: Sequence[Route], settings: Settings) -> Options:

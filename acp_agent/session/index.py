@@ -87,7 +87,8 @@ class Index:
         """
 
         def entries(connection: sqlite3.Connection) -> list[Entry]:
-            self._refresh(connection)
+            if before is None:  # who goes on is shown what there was when they began
+                self._refresh(connection)
             return _select(connection, query, before)
 
         return self._use(entries)

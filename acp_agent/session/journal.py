@@ -63,6 +63,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
+class JournalLocked(JournalError):
+    """Somebody else has the journal open for writing."""
+
+
 class Header(NamedTuple):
     session_id: str
     cwd: str
@@ -246,7 +250,7 @@ def _open_locked(path: Path) -> int:
         raise _not_written(path, error) from error
     if not lock(fd):
         os.close(fd)
-        raise JournalError(
+        raise JournalLocked(
             f"The session is open in another acp-agent process ({path}); close it there first."
         )
     if os.fstat(fd).st_nlink == 0:

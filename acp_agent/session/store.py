@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from acp_agent.config.paths import ensure_private_dir
 from acp_agent.errors import InvalidParams, JournalError, NotFound
 from acp_agent.events import Archived, ModeChanged, OptionsChanged, TitleChanged
-from acp_agent.session.journal import Contents, Header, Journal, Record, read, remove
+from acp_agent.session.journal import Contents, Header, Journal, JournalLocked, Record, read, remove
 from acp_agent.session.summary import TELLING, summary_of
 from acp_agent.session.titles import TITLE_CHARACTERS
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 FORK_MARK = " (fork)"
+LEAVING_S = 2.0
+"""What an agent whose input has ended may take to leave."""
+LEAVING_STEP_S = 0.02
 _ID = re.compile(r"\w[\w .()@+-]{0,59}")
 """Ours are a time and some digits; a file that was copied by hand may be called otherwise."""
 
@@ -99,13 +102,26 @@ class Store:
         """A session's journal. Raises NotFound, or JournalError when it is damaged beyond use."""
         return read(self._existing(session_id))
 
+    def check(self, session_id: str) -> None:
+        """Raises NotFound when there is no such session."""
+        self._existing(session_id)
+
     def open(self, session_id: str) -> tuple[Contents, Journal]:
         """A session's journal, and the same to go on with; until it is closed nobody else can.
 
         Raises NotFound; JournalError when the journal is open already, here or in another process,
-        when it is damaged beyond use, or when it cannot be written.
+        when it is damaged beyond use, or when it cannot be written. Waits a little for another
+        process: a client that starts its agent anew does not wait for the old one's end.
         """
-        return Journal.resume(self._existing(session_id))
+        path = self._existing(session_id)
+        given_up = time.monotonic() + LEAVING_S
+        while True:
+            try:
+                return Journal.resume(path)
+            except JournalLocked:
+                if time.monotonic() > given_up:
+                    raise
+                time.sleep(LEAVING_STEP_S)
 
     def fork(self, session_id: str, cwd: str, folders: tuple[str, ...] = ()) -> tuple[Contents, Journal, str]:
         """A new session that begins with what is on the current branch of this one.

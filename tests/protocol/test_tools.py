@@ -149,3 +149,22 @@ def shown(message: JsonObject) -> str:
     """The content of a tool call's update, as text."""
     is_update = message.get("method") == "session/update"
     return str(message["params"]["update"].get("content")) if is_update else ""
+
+
+@pytest.mark.requirement("tools.whole-plan")
+@pytest.mark.requirement("services.gated-updates")
+async def test_plans_in_the_newer_form(workbench: Workbench, launch: Launch) -> None:
+    """Only for clients that announced it; in a replay too."""
+    client = await launch({"plan": {}})
+    session = await new_session(client, workbench.project)
+    turn = await session.prompt("plan")
+    assert turn.kind("plan") == []
+    plans = [update["plan"] for update in turn.kind("plan_update")]
+    assert [[entry["status"] for entry in plan["entries"]] for plan in plans] == [
+        ["in_progress", "pending"],
+        ["completed", "in_progress"],
+    ]
+    assert {(plan["type"], plan["planId"]) for plan in plans} == {("items", "todo")}
+    loaded = await reopen("session/load", client, session)
+    replayed = loaded.updates("plan_update", start=loaded.asked_at, stop=loaded.reply.at)
+    assert [update["plan"] for update in replayed] == plans[-1:]
