@@ -36,6 +36,7 @@ OFFERED_BY: dict[str, Callable[[JsonObject], object]] = {
     **{method: lambda offered: offered.get("terminal") for method in TERMINAL},
 }
 """What a client must have said for an agent to ask it that."""
+SHOWN_TROUBLES = 5
 SENDING = -1
 """Stands for the id of a prompt that is on its way."""
 NO_OPTION: JsonObject = {"outcome": {"outcome": "selected"}}
@@ -50,10 +51,6 @@ class Call:
     now: JsonObject
     output: str = ""
     """What has come for its terminal."""
-
-    @property
-    def title(self) -> str:
-        return self.now.get("title") or ""
 
 
 @dataclass(slots=True)
@@ -144,7 +141,8 @@ class StandIn:
         self.known.prompts[SENDING] = session.id
         prompt = await session.start([{"type": "text", "text": text}, *more, *adds])
         del self.known.prompts[SENDING]
-        if not any(message.get("id") == prompt.id for message in self.client.wire.messages[prompt.start :]):
+        since = self.client.wire.messages[prompt.start :]
+        if not any(message.get("id") == prompt.id and "method" not in message for message in since):
             self.known.prompts[prompt.id] = session.id
         return prompt
 
@@ -163,9 +161,10 @@ class StandIn:
         """Ends the turn of a session, and answers what is open in it as the client does."""
         await session.cancel()
         if self.habits.deaf:
-            mine = [call_id for call_id, call in self.seen.calls.items() if call.session == session.id]
             self.seen.abandoned |= {
-                one for one in mine if self.seen.calls[one].now.get("status") not in FINAL
+                call_id
+                for call_id, call in self.seen.calls.items()
+                if call.session == session.id and call.now.get("status") not in FINAL
             }
             for prompt in [one for one, there in self.known.prompts.items() if there == session.id]:
                 del self.known.prompts[prompt]
@@ -370,20 +369,19 @@ class StandIn:
 
     def check(self) -> None:
         """Raises AssertionError naming the client and each rule that the agent has broken."""
-        odd = [line.raw[:80] for line in self.client.wire.lines if not line.raw.startswith(b"{")]
-        troubles = [
-            *self.seen.troubles,
-            *(f"a line that begins otherwise than with a brace: {one!r}" for one in odd),
-        ]
+        troubles = [*self.seen.troubles]
+        lines = [line.raw for line in self.client.wire.lines]
+        troubles += [f"a line that is no object: {raw[:80]!r}" for raw in lines if not raw.startswith(b"{")]
         for reason, update in self.seen.dropped:
             if reason not in self.habits.harmless:
-                troubles.append(f"it dropped an update, as {reason}: {update}")
+                troubles.append(f"an update that it drops, as {reason}: {update}")
         for call_id, call in self.seen.calls.items():
             if call.now.get("status") not in FINAL and call_id not in self.seen.abandoned:
-                troubles.append(f"{call.title!r} never ended: {call.now}")
+                troubles.append(f"a call without an end: {call.now}")
         if self.terminals and self.terminals.open:
-            troubles.append(f"terminals were not released: {[*self.terminals.open]}")
-        self._expect(not troubles, "\n  ".join(troubles))
+            troubles.append(f"terminals that were not released: {[*self.terminals.open]}")
+        shown = [f"{trouble:.300}" for trouble in troubles[:SHOWN_TROUBLES]]
+        self._expect(not troubles, "\n  ".join(shown))
 
     def _expect(self, held: bool, otherwise: str) -> None:
         assert held, f"{self.habits.name} ({self.habits.source}) cannot live with this:\n  {otherwise}"
