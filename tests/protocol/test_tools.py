@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from tests.support.session import new_session, reopen
 from tests.support.wire import WAIT_S
 
 if TYPE_CHECKING:
+    from tests.conftest import Launch
     from tests.support.session import Session
     from tests.support.wire import JsonObject
     from tests.support.workbench import Workbench
