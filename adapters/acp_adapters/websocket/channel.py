@@ -1,4 +1,4 @@
-"""An open WebSocket as a channel: a text frame is a line."""
+"""An open WebSocket as a channel: a frame is a line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from acp_agent.transport.backlog import Backlog
 from acp_agent.transport.network import ABORT_LIMIT_S, TOO_SLOW
 
 if TYPE_CHECKING:
+    from starlette.types import Message
     from starlette.websockets import WebSocket
 
     from acp_adapters.websocket.protocols import Frames
@@ -24,10 +25,22 @@ MOST_UNREAD = 64
 
 
 class WebSocketChannel:
-    """A transport.network.NetworkChannel. `run` carries the frames, in a task of the owner's."""
+    """A transport.network.NetworkChannel. `run` carries the frames, in a task of the owner's.
 
-    def __init__(self, websocket: WebSocket, frames: Frames, limits: Limits, *, authenticated: bool) -> None:
+    With `takes_binary` a binary frame is a line too, else it is ignored. What we send is text.
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        frames: Frames,
+        limits: Limits,
+        *,
+        authenticated: bool,
+        takes_binary: bool,
+    ) -> None:
         self.authenticated = authenticated
+        self._takes_binary = takes_binary
         self._websocket = websocket
         self._frames = frames
         self._lines: list[bytes] = []
@@ -120,14 +133,20 @@ class WebSocketChannel:
             if message["type"] == "websocket.disconnect":
                 self.end()
                 return
-            text = message.get("text")
-            if text is None or self._ended:
-                continue  # binary frames are ignored
-            self._lines.append(text.encode())
+            line = self._line_of(message)
+            if line is None or self._ended:
+                continue
+            self._lines.append(line)
             self._arrived.set()
             while len(self._lines) > MOST_UNREAD and not self._ended:
                 self._taken.clear()
                 await self._taken.wait()
+
+    def _line_of(self, message: Message) -> bytes | None:
+        text = message.get("text")
+        if text is not None:
+            return text.encode()
+        return message.get("bytes") if self._takes_binary else None
 
     async def _write(self) -> None:
         try:

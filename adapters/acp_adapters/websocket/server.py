@@ -1,4 +1,4 @@
-"""One accepted connection as a WebSocket at `/acp`: who may open one, and what is told to who may not.
+"""One accepted connection as a WebSocket: who may open one, and what is told to who may not.
 
 The connection is handed to uvicorn's protocols, which are not run as a server: whoever accepts
 connections also decides how many there may be and how long each may take.
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from acp_agent.transport.backlog import Limits
     from acp_agent.transport.network import Welcome
 
+BINARY_ENDPOINT = "/message"
+"""For marimo's page, which looks here, and sends what it says as UTF-8 in binary frames."""
 PING_S = 30.0
 """Silence after which the client is pinged, and what it has to answer."""
 WRONG_TOKEN_DELAY_S = 0.5
@@ -70,6 +72,7 @@ def _config() -> Config:
     """Without compression, which a small message can abuse, and without any log of addresses."""
     routes = [
         WebSocketRoute(ENDPOINT, _enter),
+        WebSocketRoute(BINARY_ENDPOINT, _enter),
         WebSocketRoute("/{path:path}", _not_here),
         Route(ENDPOINT, _upgrade_first),
     ]
@@ -109,7 +112,13 @@ async def _enter(websocket: WebSocket) -> None:
     if arrival.channel.done():
         return  # whoever waited for it has given up
     proven = welcome.token is not None and given is not None
-    channel = WebSocketChannel(websocket, arrival.frames, arrival.limits, authenticated=proven)
+    channel = WebSocketChannel(
+        websocket,
+        arrival.frames,
+        arrival.limits,
+        authenticated=proven,
+        takes_binary=websocket.scope["path"] == BINARY_ENDPOINT,
+    )
     arrival.channel.set_result(channel)
     await channel.run()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from acp_agent.transport.network import Ending
 
 URL = "ws://127.0.0.1:4000/acp"
+MESSAGE_URL = "ws://127.0.0.1:4000/message"
 TOKEN = Token("0123456789abcdef")
 LINE = b'"' + b"x" * 60_000 + b'"\n'
 QUICK = Limits(high_bytes=1 << 16, low_bytes=1 << 14, most_bytes=1 << 30, stall_s=0.2)
@@ -91,6 +92,19 @@ async def test_frames_are_lines() -> None:
         assert lines == [b'{"one":\n1}', b"two"]
         channel.send('{"ü":1}\n'.encode())
         assert await client.recv() == '{"ü":1}'
+
+
+async def test_where_binary_frames_are_lines_too() -> None:
+    async with opened(url=MESSAGE_URL) as (channel, client):
+        await client.send('{"ü":1}\n'.encode())
+        await client.send("two")
+        await client.send(b"\xff")
+        lines: list[bytes] = []
+        while len(lines) < 3:
+            lines += await channel.receive()
+        assert lines == ['{"ü":1}\n'.encode(), b"two", b"\xff"]
+        channel.send(b"text\n")
+        assert await client.recv() == "text"
 
 
 async def test_it_has_an_id() -> None:
@@ -230,9 +244,11 @@ class TestWhoMayCome:
             "http://user@127.0.0.1:4000", "https://listed.example",
         ],
     )  # fmt: skip
-    async def test_origins_that_may_not(self, origin: str) -> None:
+    @pytest.mark.parametrize("url", [URL, MESSAGE_URL])
+    async def test_origins_that_may_not(self, url: str, origin: str) -> None:
+        welcome = Welcome(allow_origins=("http://listed.example",))
         with pytest.raises(InvalidStatus) as refusal:
-            async with opened(Welcome(allow_origins=("http://listed.example",)), headers={"Origin": origin}):
+            async with opened(welcome, url=url, headers={"Origin": origin}):
                 pass
         assert refusal.value.response.status_code == 403
 
@@ -245,7 +261,7 @@ class TestWhoMayCome:
                 pass
         assert refusal.value.response.status_code == 403
 
-    @pytest.mark.parametrize("path", ["/", "/acp/", "/other", "/acp/x"])
+    @pytest.mark.parametrize("path", ["/", "/acp/", "/other", "/acp/x", "/message/"])
     async def test_other_paths(self, path: str) -> None:
         with pytest.raises(InvalidStatus) as refusal:
             async with opened(url=f"ws://127.0.0.1:4000{path}"):
