@@ -26,7 +26,7 @@ NOT_ADMITTED = (
 class Handshake:
     """`client` is set once `initialize` has been answered.
 
-    `remote` is for clients on the network, see `client_of`. `admit` looks at the `_meta` of a valid
+    `remote` is for clients on another machine, see `client_of`. `admit` looks at the `_meta` of a valid
     `initialize` and says whether its sender may come in; without it everybody may.
     """
 

@@ -11,7 +11,7 @@ PROTOCOL_VERSION = 1
 AUTH_METHOD = "configured-model"
 """Agent-type, and always offered: a client that calls `authenticate` at once is answered."""
 SHARED_FILES = "acp-agent/shared-files"
-"""In `_meta`: true says that a client on the network sees the same files as we do."""
+"""In `_meta`: true says that a client elsewhere sees the same files as we do."""
 TOKEN = "acp-agent/token"
 """In `_meta`: the token, where nothing below the lines has brought it."""
 

@@ -65,7 +65,7 @@ def _problem(args: argparse.Namespace, editor: Editor) -> str:
     for option, value in (("--remote", args.remote), ("--ssh", args.ssh)):
         if value is not None and (not value.strip() or value.startswith("-")):
             return f"{option} needs the address of a machine, not {value!r}."
-    return ""
+    return editor.no_ssh if args.ssh else ""
 
 
 def _launch(args: argparse.Namespace) -> Launch:

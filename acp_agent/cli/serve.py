@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listen.add_argument(
         "--websocket", action="append", default=[], metavar="HOST:PORT", help="a WebSocket at /acp"
     )
+    listen.add_argument(
+        "--own-files",
+        action="store_true",
+        help="the client on standard input and output is on another machine: use the files and "
+        "terminals of this one",
+    )
     guard = parser.add_argument_group("who")
     guard.add_argument(
         "--token-file", metavar="FILE", help=f"the token that clients must know (else ${TOKEN_VARIABLE})"
@@ -58,17 +64,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serves on the network where that is asked for, else like `serve`."""
     if not (args.tcp or args.unix or args.websocket):
-        return serve(args)
+        return serve(args, own_files=args.own_files)
     import sys
 
     from acp_agent.assembly.network import serve_network
     from acp_agent.cli import overrides_of
-    from acp_agent.errors import AgentError
+    from acp_agent.errors import AgentError, ConfigError
 
     def announce(address: str) -> None:
         print(f"listening on {address}", file=sys.stderr, flush=True)
 
     try:
+        if args.own_files:
+            raise ConfigError("--own-files is for standard input and output; on the network it is always so.")
         serve_network(_listening(args), overrides_of(args), args.keep, announce)
     except (AgentError, OSError) as error:
         print(f"acp-agent serve: {error}", file=sys.stderr)
@@ -96,8 +104,11 @@ def _listening(args: argparse.Namespace) -> Listening:
     )
 
 
-def serve(args: argparse.Namespace | None) -> int:
-    """Serves one client until it closes our input or ends us with SIGTERM; returns 0."""
+def serve(args: argparse.Namespace | None, *, own_files: bool = False) -> int:
+    """Serves one client until it closes our input or ends us with SIGTERM; returns 0.
+
+    `own_files`: what the client offers to do with files and terminals is about another machine.
+    """
     os.environ.pop(TOKEN_VARIABLE, None)  # not for us, and no child of ours is to have it
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
@@ -105,7 +116,7 @@ def serve(args: argparse.Namespace | None) -> int:
         descriptors = claim()
     except OSError:  # started without standard input or output: there is nobody to serve
         return 0
-    buffer, handshake = LineBuffer(), Handshake()
+    buffer, handshake = LineBuffer(), Handshake(remote=own_files)
     rest = _shake_hands(descriptors, buffer, handshake)
     if handshake.client is None:
         return 0

@@ -10,5 +10,5 @@
                 (lambda (buffer)
                   (agent-shell--make-acp-client
                    :command "ssh"
-                   :command-params '("-T" "-o" "BatchMode=yes" "devbox" "acp-agent")
+                   :command-params '("-T" "-o" "BatchMode=yes" "devbox" "acp-agent" "serve" "--own-files")
                    :context-buffer buffer)))))

@@ -3,7 +3,7 @@ require("avante").setup({
   acp_providers = {
     ["acp-agent"] = {
       command = "ssh",
-      args = { "-T", "-o", "BatchMode=yes", "devbox", "acp-agent" },
+      args = { "-T", "-o", "BatchMode=yes", "devbox", "acp-agent", "serve", "--own-files" },
       env = vim.fn.environ(), -- without it, avante passes PATH and nothing else
     },
   },

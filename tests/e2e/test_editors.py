@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from acp_agent.cli.editor_setup.catalogue import editors, found, matching, place
 from acp_agent.cli.editor_setup.launch import uvx_behind
-from acp_agent.cli.editor_setup.pages import folder, variant
+from acp_agent.cli.editor_setup.pages import ADDRESS, folder, variant
 from tests.support.client import NOTHING, Client
 from tests.support.editor_files import READERS, Started, read_toad_entry, started
-from tests.support.session import new_session
+from tests.support.network import INITIALIZE, TOKEN, host_and_port, serving_by
+from tests.support.session import new_session, opening
 from tests.support.wire import open_wire
 from tests.support.workbench import Workbench, agent_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tests.support.network import Serve
+    from tests.support.wire import JsonObject
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "editor-configs"
@@ -32,6 +38,9 @@ WAIT_S = 20
 EDITORS = editors()
 BY_STDIO = sorted(set(EDITORS) - {"marimo"})
 """marimo's page connects by itself; what it is given serves a WebSocket."""
+OVER_SSH = [name for name in BY_STDIO if not EDITORS[name].no_ssh]
+MARIMO_ADDRESS = "127.0.0.1:3023"
+MARIMO_PAGE = "http://localhost:2718"
 SSH = """\
 #!/bin/sh
 # What ssh and a login shell do with their arguments: options, a host, and words for a shell.
@@ -107,6 +116,40 @@ async def answers(bench: Workbench, start: Started, env: Mapping[str, str]) -> N
     assert (wire.left_by, wire.stderr) == ("eof", "")
 
 
+async def answers_marimo(bench: Workbench, script: Path, env: Mapping[str, str]) -> None:
+    """Runs the script, at any port that is free, and says to it what marimo's page does."""
+    replace(script, MARIMO_ADDRESS, "127.0.0.1:0")
+    async with serving_by(bench, ["/bin/sh", str(script)], env) as server:
+        _, port = host_and_port(server.address("ws"))
+        with anyio.fail_after(WAIT_S):
+            async with connect(
+                f"ws://localhost:{port}/message", origin=Origin(MARIMO_PAGE), proxy=None
+            ) as page:
+                await asked(page, "initialize", INITIALIZE)
+                session, _ = await asked(page, "session/new", opening(bench.project))
+                prompt = [{"type": "text", "text": "say hello"}]
+                end, updates = await asked(page, "session/prompt", {**session, "prompt": prompt})
+    assert end["stopReason"] == "end_turn"
+    chunks = [each for each in updates if each["sessionUpdate"] == "agent_message_chunk"]
+    assert "".join(each["content"]["text"] for each in chunks) == "hello"
+
+
+async def asked(
+    page: ClientConnection, method: str, params: JsonObject
+) -> tuple[JsonObject, list[JsonObject]]:
+    """The answer to a request in a binary frame that ends with a newline, and the updates before it."""
+    request = {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
+    await page.send(json.dumps(request).encode() + b"\n")
+    updates: list[JsonObject] = []
+    while True:
+        frame = await page.recv()
+        assert isinstance(frame, str), "a page gets a binary frame as something that it cannot read"
+        message = json.loads(frame)
+        if message.get("id") == method:
+            return message["result"], updates
+        updates.append(message["params"]["update"])
+
+
 def test_each_editor_can_be_read() -> None:
     assert sorted(READERS) == sorted(EDITORS)
 
@@ -137,7 +180,7 @@ async def test_what_is_printed_starts_the_agent_that_printed_it(
     await answers(workbench, start, env)
 
 
-@pytest.mark.parametrize("name", BY_STDIO)
+@pytest.mark.parametrize("name", OVER_SSH)
 async def test_over_ssh(workbench: Workbench, env: dict[str, str], name: str) -> None:
     """What is printed, and what is in the folder; ssh is a stand-in, its arguments and the shell are real."""
     ssh = workbench.root / "bin" / "ssh"
@@ -146,6 +189,7 @@ async def test_over_ssh(workbench: Workbench, env: dict[str, str], name: str) ->
     ssh.chmod(0o755)
     env["PATH"] = os.pathsep.join([str(ssh.parent), env["PATH"]])
     from_folder = started(name, copied(workbench, name, variant(EDITORS[name].file, "ssh")), env)
+    assert words(from_folder)[-3:] == ["acp-agent", "serve", "--own-files"]
     await answers(workbench, from_folder, env)
     output = run_editors(workbench, name, "--ssh", "devbox", env=env)
     assert str(ssh) in output.out, "an absolute path, like that of the agent"
@@ -154,26 +198,50 @@ async def test_over_ssh(workbench: Workbench, env: dict[str, str], name: str) ->
     await answers(workbench, started(name, file, env), env)
 
 
+def test_zed_needs_nothing_for_ssh(workbench: Workbench) -> None:
+    refused = run_editors(workbench, "zed", "--ssh", "devbox")
+    assert (refused.status, refused.out) == (2, "")
+    assert "runs the command of `settings.json` on the other machine" in refused.err
+
+
 @pytest.mark.parametrize("name", BY_STDIO)
-def test_through_the_bridge(workbench: Workbench, env: dict[str, str], name: str) -> None:
-    of_folder = started(name, copied(workbench, name, variant(EDITORS[name].file, "connect")), env)
-    assert words(of_folder) == ["acp-agent", "connect", "devbox:7777"]
+async def test_through_the_bridge(workbench: Workbench, env: dict[str, str], serve: Serve, name: str) -> None:
+    """What is in the folder, with the token from the environment, and what is printed."""
+    token = workbench.write("to ken", TOKEN)
+    token.chmod(0o600)
+    socket = workbench.project / "s" / "agent.sock"
+    server = await serve("--tcp", "127.0.0.1:0", "--unix", str(socket), "--token-file", str(token))
+    address = server.address("tcp").removeprefix("tcp://")
+    file = copied(workbench, name, variant(EDITORS[name].file, "connect"))
+    replace(file, ADDRESS, address)
+    knowing = {**env, "ACP_AGENT_TOKEN": TOKEN}
+    start = started(name, file, knowing)
+    assert words(start) == ["acp-agent", "connect", address]
+    await answers(workbench, start, knowing)
     agent = agent_command()[0]
-    file = printed(workbench, name, "--remote", "10.0.0.7:7777", "--token-file", "to ken")
-    token = str(workbench.project / "to ken")
-    assert words(started(name, file, env)) == [agent, "connect", "--token-file", token, "10.0.0.7:7777"]
-    file = printed(workbench, name, "--remote", "unix:agent.sock")
-    socket = f"unix:{workbench.project}/agent.sock"
-    assert words(started(name, file, env)) == [agent, "connect", socket]
+    file = printed(workbench, name, "--remote", address, "--token-file", token.name)
+    start = started(name, file, env)
+    assert words(start) == [agent, "connect", "--token-file", str(token), address]
+    await answers(workbench, start, env)
+    start = started(name, printed(workbench, name, "--remote", "unix:s/agent.sock"), env)
+    assert words(start) == [agent, "connect", f"unix:{socket}"]
+    await answers(workbench, start, env)
 
 
-def test_marimo(workbench: Workbench, env: dict[str, str]) -> None:
-    serve = ["serve", "--websocket", "127.0.0.1:3023", "--allow-origin", "http://localhost:2718"]
-    of_folder = started("marimo", copied(workbench, "marimo", "marimo-acp-agent"), env)
-    assert of_folder.argv == ["acp-agent", *serve]
-    assert started("marimo", printed(workbench, "marimo"), env).argv == [agent_command()[0], *serve]
+async def test_marimo(workbench: Workbench, env: dict[str, str]) -> None:
+    serve = ["serve", "--websocket", MARIMO_ADDRESS, "--allow-origin", MARIMO_PAGE]
+    of_folder = copied(workbench, "marimo", "marimo-acp-agent")
+    assert started("marimo", of_folder, env).argv == ["acp-agent", *serve]
+    await answers_marimo(workbench, of_folder, env)
+    file = printed(workbench, "marimo")
+    assert started("marimo", file, env).argv == [agent_command()[0], *serve]
+    await answers_marimo(workbench, file, env)
+
+
+def test_marimo_with_an_agent_elsewhere(workbench: Workbench, env: dict[str, str]) -> None:
     over_ssh = started("marimo", printed(workbench, "marimo", "--ssh", "box"), env).argv
     assert over_ssh[:2] == ["ssh", "-t"]
+    serve = ["serve", "--websocket", MARIMO_ADDRESS, "--allow-origin", MARIMO_PAGE]
     assert over_ssh[-len(serve) - 2 :] == ["box", "acp-agent", *serve]
     refused = run_editors(workbench, "marimo", "--remote", "box:7777")
     assert (refused.status, refused.out) == (2, "")
@@ -196,8 +264,9 @@ def test_another_command(workbench: Workbench, env: dict[str, str]) -> None:
     """A container, say. Over ssh it is for the other machine's shell, as it is."""
     file = printed(workbench, "zed", "--command", "docker exec -i 'my box' acp-agent")
     assert started("zed", file, env).argv == ["docker", "exec", "-i", "my box", "acp-agent"]
-    file = printed(workbench, "zed", "--ssh", "box", "--command", "~/.local/bin/acp-agent")
-    assert started("zed", file, env).argv[-2:] == ["box", "~/.local/bin/acp-agent"]
+    file = printed(workbench, "acpx", "--ssh", "box", "--command", "~/.local/bin/acp-agent")
+    own_files = ["box", "~/.local/bin/acp-agent", "serve", "--own-files"]
+    assert started("acpx", file, env).argv[-4:] == own_files
 
 
 def test_what_is_here_comes_first(workbench: Workbench, tmp_path: Path) -> None:
@@ -307,6 +376,12 @@ def copied(bench: Workbench, name: str, file: str) -> Path:
     copy = bench.root / file
     copy.write_bytes((FOLDER / name / file).read_bytes())
     return copy
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def words(start: Started) -> list[str]:

@@ -486,6 +486,8 @@ carriers  INTEROP  RFD streamable HTTP and WebSocket; Copilot CLI's TCP mode
     Over TCP and Unix sockets a line is a message, over a WebSocket at `/acp` a text frame; all at once.
 websocket  MUST  RFD streamable HTTP and WebSocket
     A WebSocket's answer has `Acp-Connection-Id`, and binary frames are ignored.
+binary  INTEROP  marimo's use-acp
+    At `/message` binary frames are messages too, with or without a newline at their end.
 initialize-first  MUST  RFD streamable HTTP and WebSocket
     A WebSocket whose first message is not `initialize` is closed with 1002.
 token  INTEROP  RFD streamable HTTP and WebSocket leaves it to headers, query and subprotocol
@@ -495,7 +497,7 @@ origin  INTEROP  RFC 6455
 other-machines  INTEROP  RFD streamable HTTP and WebSocket
     Who can be reached from other machines has a token, and TLS or says that it does without.
 own-files  INTEROP  paths are the agent's machine's
-    Files and terminals of a remote client are used only when it says that it shares the file system.
+    Files and terminals of a client that is remote, or taken for it, count only when it says that it shares.
 slow-reader  INTEROP  TypeScript SDK limits
     A client that does not read is closed after a time, or with 64 MiB waiting, and holds up no other.
 dropped  INTEROP  RFD streamable HTTP and WebSocket

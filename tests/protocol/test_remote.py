@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.client import choose, silent
-from tests.support.network import INITIALIZE, TOKEN, calling
+from tests.support.network import INITIALIZE, TOKEN, calling, refused
 from tests.support.processes import assert_all_gone, of_command, wait_for_command
 from tests.support.session import new_session, opening, reopen
 from tests.support.wire import WAIT_S, parsed
@@ -79,6 +79,18 @@ async def test_a_websocket_without_a_bridge(workbench: Workbench, serve: Serve) 
                 assert closed.value.rcvd.code == 1002
 
 
+@pytest.mark.requirement("remote.binary")
+async def test_binary_frames_where_they_count(serve: Serve) -> None:
+    server = await serve("--websocket", "127.0.0.1:0")
+    with anyio.fail_after(WAIT_S):
+        async with connect(server.address("ws").removesuffix("/acp") + "/message", proxy=None) as websocket:
+            await websocket.send(b"\xff\n")
+            assert parsed_text(await websocket.recv())["error"]["code"] == -32700
+            for end in ("", "\n"):
+                await websocket.send((request("initialize", INITIALIZE) + end).encode())
+                assert parsed_text(await websocket.recv())["id"] == 1
+
+
 def request(method: str, params: JsonObject) -> str:
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 
@@ -110,6 +122,31 @@ async def test_whose_files(
     session = await new_session(client, workbench.project)
     assert (await session.prompt("read a.txt")).call.states[-1] == "completed"
     assert any(each.get("method") == "fs/read_text_file" for each in client.wire.messages) == used
+
+
+@pytest.mark.requirement("remote.own-files")
+@pytest.mark.parametrize(
+    ("options", "meta", "used"),
+    [
+        ([], {}, True),
+        (["--own-files"], {}, False),
+        (["--own-files"], {"acp-agent/shared-files": True}, True),
+        (["--own-files"], {"acp-agent/shared-files": "yes"}, False),
+    ],
+)
+async def test_whose_files_over_ssh(
+    workbench: Workbench, launch: Launch, options: list[str], meta: JsonObject, used: bool
+) -> None:
+    client = await launch(command=[*agent_command(), "serve", *options], raw=True)
+    await client.initialize(meta=meta)
+    session = await new_session(client, workbench.project)
+    assert (await session.prompt("read a.txt")).call.states[-1] == "completed"
+    assert any(each.get("method") == "fs/read_text_file" for each in client.wire.messages) == used
+
+
+async def test_own_files_is_not_for_the_network(workbench: Workbench) -> None:
+    said = await refused(workbench, "--own-files", "--tcp", "127.0.0.1:0")
+    assert "on the network it is always so" in said
 
 
 @pytest.mark.requirement("remote.dropped")

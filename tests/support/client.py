@@ -76,12 +76,15 @@ class Client:
         self._ids = itertools.count(100)  # away from ids that tests write by hand
         wire.on_message = self._serve
 
-    async def initialize(self, capabilities: JsonObject | None = None, version: int = 1) -> JsonObject:
+    async def initialize(
+        self, capabilities: JsonObject | None = None, version: int = 1, meta: JsonObject | None = None
+    ) -> JsonObject:
         self.capabilities = FULL if capabilities is None else capabilities
         params = {
             "protocolVersion": version,
             "clientCapabilities": self.capabilities,
             "clientInfo": {"name": "wire-tests", "version": "1"},
+            **({"_meta": meta} if meta else {}),
         }
         self.introduced = (await self.ask("initialize", params)).result
         return self.introduced

@@ -16,7 +16,7 @@ from tests.support.wire import WAIT_S, JsonObject, parsed
 from tests.support.workbench import agent_command
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
     from anyio.abc import ByteStream, Process
@@ -64,11 +64,22 @@ class Server:
 @asynccontextmanager
 async def serving(bench: Workbench, *options: str, **env: str) -> AsyncGenerator[Server]:
     """Starts a server with `serve` and these options; ends it, and checks how it ended."""
+    doors = sum(option in ("--tcp", "--unix", "--websocket") for option in options)
+    command = [*agent_command(), "serve", *options]
+    async with serving_by(bench, command, bench.environment(**env), doors) as server:
+        yield server
+
+
+@asynccontextmanager
+async def serving_by(
+    bench: Workbench, command: Sequence[str], env: Mapping[str, str], doors: int = 1
+) -> AsyncGenerator[Server]:
+    """The same with a whole command, which opens so many doors."""
     stderr = bench.root / f"server-{len(list(bench.root.glob('server-*')))}"
     with stderr.open("wb") as errors:
         process = await anyio.open_process(
-            [*agent_command(), "serve", *options],
-            env=bench.environment(**env),
+            command,
+            env=env,
             cwd=bench.root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -76,7 +87,6 @@ async def serving(bench: Workbench, *options: str, **env: str) -> AsyncGenerator
         )
     server = Server(process, stderr)
     try:
-        doors = sum(option in ("--tcp", "--unix", "--websocket") for option in options)
         with anyio.fail_after(WAIT_S):
             while server.stderr.count("listening on") < doors:
                 assert process.returncode is None, server.stderr

@@ -45,6 +45,8 @@ class Editor(NamedTuple):
     """Where the variant over ssh is more than another command."""
     no_connect: str = ""
     """Why there is no variant through `acp-agent connect`; empty where there is one."""
+    no_ssh: str = ""
+    """Why there is no variant over ssh; empty where there is one."""
 
 
 def editors() -> dict[str, Editor]:

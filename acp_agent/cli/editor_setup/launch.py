@@ -12,6 +12,9 @@ NAME = "acp-agent"
 SSH = ("ssh", "-T", "-o", "BatchMode=yes")
 """No terminal, and no questions: where an editor reads and writes, nobody can answer them."""
 
+OWN_FILES = ("serve", "--own-files")
+"""The editor's files and terminals are those of another machine."""
+
 
 class Launch(NamedTuple):
     """`argv` is what an editor runs. `host` and `remote` are set where that happens over ssh."""
@@ -19,7 +22,7 @@ class Launch(NamedTuple):
     argv: tuple[str, ...]
     host: str = ""
     remote: str = ""
-    """What the shell of `host` is told to run."""
+    """What the shell of `host` knows the agent by."""
 
 
 def here(command: str | None = None) -> Launch:
@@ -36,7 +39,7 @@ def through_bridge(agent: Launch, address: str, token_file: str | None = None) -
 def over_ssh(host: str, command: str | None = None, ssh: str = SSH[0]) -> Launch:
     """The agent of `host`, where `command` (default: acp-agent) is given to the login shell as it is."""
     remote = command or NAME
-    return Launch((ssh, *SSH[1:], host, remote), host, remote)
+    return Launch((ssh, *SSH[1:], host, remote, *OWN_FILES), host, remote)
 
 
 def own_argv() -> tuple[str, ...]:

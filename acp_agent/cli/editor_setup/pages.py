@@ -35,7 +35,8 @@ def _files(editor: Editor) -> Iterator[tuple[str, str]]:
     yield editor.file, render(editor, agent)
     if not editor.no_connect:
         yield variant(editor.file, "connect"), render(editor, through_bridge(agent, ADDRESS))
-    yield variant(editor.file, "ssh"), render(editor, over_ssh(HOST))
+    if not editor.no_ssh:
+        yield variant(editor.file, "ssh"), render(editor, over_ssh(HOST))
     for name, template in editor.also.items():
         yield name, fill(template, "toml", agent)
     yield "README.md", page(editor)
@@ -97,18 +98,20 @@ def _remote(editor: Editor) -> Iterator[str]:
         yield (
             f"- [{connect}]({connect}) reaches an agent that serves (`acp-agent serve --tcp`): "
             f"`acp-agent editors {editor.name} --remote HOST:PORT`, with `--token-file FILE` where it asks "
-            "for a token. The agent works on the files of its own machine: open the project here at the path "
-            "that it has there."
+            "for a token."
         )
-    yield (
-        f"- [{ssh}]({ssh}) starts the agent that is installed there: "
-        f"`acp-agent editors {editor.name} --ssh HOST`. ssh must not have to ask for anything. If HOST does "
-        "not find it, add `--command '~/.local/bin/acp-agent'`."
-    )
-    if not editor.ssh_template:
+    if editor.no_ssh:
+        yield f"- {editor.no_ssh}"
+    else:
         yield (
-            "- An agent started over ssh takes the editor to be on its machine, and edits through it: the "
-            "project has to be the same files at the same path on both, as a mount gives them."
+            f"- [{ssh}]({ssh}) starts the agent that is installed there: "
+            f"`acp-agent editors {editor.name} --ssh HOST`. ssh must not have to ask for anything. If HOST "
+            "does not find it, add `--command '~/.local/bin/acp-agent'`."
+        )
+    if not editor.no_connect:
+        yield (
+            "- The agent works on the files of its own machine: open the project here at the path that it "
+            "has there."
         )
     yield from (f"- {line}" for line in editor.remote)
 
