@@ -18,6 +18,8 @@ END_LIMIT_S = 1.8
 LOOK_AGAIN_S = 0.02
 ROUNDS = 20
 """Something may start processes as fast as we can stop them."""
+STOP_PAUSE_S = 0.001
+"""What a process takes to stop that has been told to."""
 CALM_LOOKS = 3
 """A process may be between fork and exec, not to be recognised, when we look."""
 PROC = "/proc"
@@ -70,16 +72,30 @@ def freeze(marker: str, leader: int) -> set[int]:
     """Stops all that still runs of a command and returns it.
 
     Whoever is to be ended is stopped first: a shell whose child has just been killed would
-    else go on with what comes next.
+    else go on with what comes next. A look counts only once everybody known has really stopped:
+    until then one of them may yet start another.
     """
     frozen: set[int] = set()
+    still = False
     for _ in range(ROUNDS):
         alive = kin(marker, leader)
-        if alive <= frozen:
+        if alive <= frozen and still:
             return alive
         send(alive - frozen, signal.SIGSTOP)
         frozen |= alive
+        still = all(map(_stopped, alive))
+        if not still:
+            time.sleep(STOP_PAUSE_S)
     return frozen
+
+
+def _stopped(pid: int) -> bool:
+    """Whether it can start nothing any more; where there is no /proc that is not known."""
+    try:
+        with open(f"{PROC}/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in {b"T", b"t", b"Z", b"X"}
+    except (OSError, IndexError):
+        return True
 
 
 def send(pids: set[int], number: int) -> None:
