@@ -59,18 +59,23 @@ class Audience:
         self.asking: Watcher | None = None
         """Who sent the prompt that runs: it knows what it said, and its files come first."""
         self._watchers: list[Watcher] = []
+        self._expected: list[Watcher] = []
         self._questions: list[_Question] = []
         self._open_calls: dict[str, list[Event]] = {}
         self._commands: CommandsChanged | None = None
         self._notices: list[NoticeRaised] = []
 
     def __len__(self) -> int:
-        return len(self._watchers)
+        return len(self._watchers) + len(self._expected)
 
     @property
     def waiting(self) -> bool:
         """Whether somebody has to answer before the turn goes on."""
         return bool(self._questions)
+
+    def expect(self, watcher: Watcher) -> None:
+        """It counts from now on, but is told and asked nothing until it attaches."""
+        self._expected.append(watcher)
 
     def attach(self, watcher: Watcher) -> None:
         """From now on it is told of everything, first of what it has to know of the present."""
@@ -82,11 +87,15 @@ class Audience:
         for notice in self._notices:
             watcher(notice)
         self._notices.clear()
+        if watcher in self._expected:
+            self._expected.remove(watcher)
         self._watchers.append(watcher)
         for question in self._questions:
             question.put_to(watcher)
 
     def detach(self, watcher: Watcher) -> None:
+        if watcher in self._expected:
+            self._expected.remove(watcher)
         if watcher in self._watchers:
             self._watchers.remove(watcher)
         if self.asking is watcher:
