@@ -98,6 +98,8 @@ class Audience:
             self._expected.remove(watcher)
         if watcher in self._watchers:
             self._watchers.remove(watcher)
+        for question in self._questions:
+            question.withdraw(watcher)
         if self.asking is watcher:
             self.asking = None
 
@@ -212,16 +214,27 @@ class _Question:
         self.error: PeerError | None = None
         self._question = question
         self._asked = 0
+        self._scopes: dict[Watcher, anyio.CancelScope] = {}
 
     def put_to(self, watcher: Watcher) -> None:
         self._asked += 1
-        self.tasks.start_soon(self._ask, watcher)
+        self._scopes[watcher] = anyio.CancelScope()
+        self.tasks.start_soon(self._ask, watcher, self._scopes[watcher])
 
-    async def _ask(self, watcher: Watcher) -> None:
+    def withdraw(self, watcher: Watcher) -> None:
+        """It watches no more: its person is not to answer something that is asked again."""
+        if scope := self._scopes.pop(watcher, None):
+            scope.cancel()
+
+    async def _ask(self, watcher: Watcher, scope: anyio.CancelScope) -> None:
         try:
-            self.chosen = await watcher.request_permission(
-                self._question.call.call_id, self._question.options
-            )
+            with scope:
+                self.chosen = await watcher.request_permission(
+                    self._question.call.call_id, self._question.options
+                )
+            if scope.cancelled_caught:
+                self._asked -= 1
+                return
         except ConnectionClosed:
             self._asked -= 1  # somebody else may come
             return

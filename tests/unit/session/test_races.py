@@ -132,6 +132,24 @@ async def test_a_load_that_fails_keeps_nothing_back(board: Switchboard, workbenc
     assert [each.watchers for each in board.agent.live()] == [1]
 
 
+async def test_a_question_is_withdrawn_where_it_is_asked_again(
+    board: Switchboard, workbench: Workbench
+) -> None:
+    caller = board.call()
+    session_id = await talked(caller, workbench)
+    turn = caller.post("session/prompt", sessionId=session_id, prompt=words("run python3 check.py"))
+    before = await caller.asked("session/request_permission")
+    await caller.answer(opening(caller, workbench, session_id))
+    assert (await caller.asked("$/cancel_request"))["params"] == {"requestId": before["id"]}
+    again = await caller.until(
+        lambda m: m.get("method") == "session/request_permission" and m["id"] != before["id"]
+    )
+    assert again["params"]["toolCall"]["toolCallId"] == before["params"]["toolCall"]["toolCallId"]
+    options = [each["optionId"] for each in again["params"]["options"] if each["kind"] == "reject_once"]
+    caller.reply(again, {"outcome": {"outcome": "selected", "optionId": options[0]}})
+    assert (await caller.answer(turn))["result"]["stopReason"] == "end_turn"
+
+
 async def test_closed_while_it_is_loaded(board: Switchboard, workbench: Workbench) -> None:
     first, second = board.call(), board.call()
     session_id = await talked(first, workbench)
