@@ -57,7 +57,7 @@ class Overrides:
             )
         if not _may_be_used(routing.base_url):
             raise InvalidParams(
-                f"providers/set: baseUrl must be https, or http on this machine; got {routing.base_url!r}",
+                "providers/set: baseUrl must be https, or http on this machine, without user or password",
                 data={"param": "baseUrl"},
             )
         if any("${" in value for value in routing.headers.values()):
@@ -84,6 +84,8 @@ def _may_be_used(base_url: str) -> bool:
         address = urlsplit(base_url)
         host = address.hostname or ""
     except ValueError:  # brackets or letters that no host has
+        return False
+    if "@" in address.netloc:  # it would be shown to everybody; headers are not
         return False
     return bool(host) and (address.scheme == "https" or (address.scheme == "http" and is_loopback(host)))
 
