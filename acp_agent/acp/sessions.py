@@ -78,6 +78,7 @@ async def _load(connection: Connection, session_id: str, opening: Opening) -> Re
             connection.show(session_id, update)
             if not count % REPLAY_STRIDE:
                 await connection.drain()
+                await anyio.lowlevel.checkpoint()
         if session.closed:
             raise NotFound(
                 f"Session {session_id!r} was closed while it was being loaded.",
