@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,8 @@ from acp_agent.errors import MethodNotFound, NotFound
 from acp_agent.rpc.peer import CancelMethod, Peer, Work
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from acp_agent.acp.initialize import Client
     from acp_agent.acp.params import Json
     from acp_agent.acp.ports import Agent, Prompt, Session
@@ -60,6 +63,7 @@ class Connection:
         """The prompts that have not been answered, by the id of their request."""
         self._peer = Peer(channel, self, CANCEL)
         self._keep = keep
+        self._showing = anyio.Lock()
         self.knows_access = False
         """Whether the client has asked for `auth/status`; others do not know its notification."""
         self._methods: dict[str, Method] = {
@@ -79,8 +83,11 @@ class Connection:
 
     async def serve(self, first: list[bytes]) -> None:
         """Serves the client until it ends the stream; `first` are lines it has sent already."""
-        await self._peer.serve(first)
-        await self.ended()  # also what was opened at the very end
+        try:
+            await self._peer.serve(first)
+        finally:  # also for what was opened at the very end, and when the line broke in another way
+            with anyio.CancelScope(shield=True):
+                await self.ended()
 
     def request(self, request: Request) -> Work:
         if request.method == PROMPT:
@@ -107,9 +114,34 @@ class Connection:
                 _, (session, editor) = self.joined.popitem()
                 leaving.start_soon(partial(self.agent.leave, session.id, editor, keep=self._keep))
 
-    def join(self, session: Session) -> None:
-        """The client knows the session from now on: it is told what happens and may use it."""
+    @asynccontextmanager
+    async def showing(self, session: Session) -> AsyncGenerator[Editor]:
+        """While the client is shown what was before: it is told nothing else of the session.
+
+        Yields what `join` takes. With an error it leaves again, without which nobody ever would.
+        """
         editor = Editor(self._peer, self.client, session.id)
+        session.expect(editor)
+        shown = False
+        try:
+            async with self._showing:  # one after the other: the client could not tell them apart
+                before = self.joined.get(session.id)
+                if before:
+                    before.editor.hold()
+                try:
+                    yield editor
+                    shown = True
+                finally:
+                    if before and not shown:
+                        before.editor.release()
+        finally:
+            if not shown:
+                with anyio.CancelScope(shield=True):
+                    await self.agent.leave(session.id, editor, keep=self._keep)
+
+    def join(self, session: Session, editor: Editor | None = None) -> None:
+        """The client knows the session from now on: it is told what happens and may use it."""
+        editor = editor or Editor(self._peer, self.client, session.id)
         before, self.joined[session.id] = self.joined.get(session.id), Joined(session, editor)
         if before:
             before.session.detach(before.editor)

@@ -43,6 +43,18 @@ class Editor:
         self._client = client
         self._session_id = session_id
         self._encoder = Encoder(client)
+        self._held: list[Json] | None = None
+        """Updates that wait, while the client is shown what was before them."""
+
+    def hold(self) -> None:
+        """Keeps updates back, until `release` or for ever."""
+        self._held = []
+
+    def release(self) -> None:
+        """Sends what was kept back."""
+        held, self._held = self._held or (), None
+        for update in held:
+            self._update(update)
 
     def __call__(self, event: Event) -> None:
         told = understood(event, self._client)
@@ -140,6 +152,9 @@ class Editor:
         self._peer.notify("elicitation/complete", {"elicitationId": elicitation_id})
 
     def _update(self, update: Json) -> None:
+        if self._held is not None:
+            self._held.append(update)
+            return
         self._peer.notify("session/update", {"sessionId": self._session_id, "update": update})
 
     async def _request(self, method: str, params: dict[str, object]) -> object:

@@ -61,6 +61,10 @@ class Session(Protocol):
         """Raises InvalidParams for what there is not. Tells the editors by itself."""
         ...
 
+    def expect(self, watcher: Editor) -> None:
+        """`watcher` is about to attach: the session is not closed for want of watchers meanwhile."""
+        ...
+
     def attach(self, watcher: Editor) -> None:
         """Called once the client knows the session; only from then on is `watcher` told of anything."""
         ...

@@ -12,6 +12,7 @@ from acp_agent.acp.encoder import config_options, modes
 from acp_agent.acp.ports import Opening
 from acp_agent.acp.replay import replay
 from acp_agent.acp.servers import servers
+from acp_agent.errors import NotFound
 from acp_agent.rpc.peer import Reply
 
 if TYPE_CHECKING:
@@ -71,15 +72,22 @@ async def _load(connection: Connection, session_id: str, opening: Opening) -> Re
     step in which the answer leaves and the client begins to be told of what happens from then on.
     """
     session = await connection.agent.open_session(session_id, opening)
-    past = await session.past()
-    for count, update in enumerate(replay(past.events, connection.client), start=1):
-        connection.show(session_id, update)
-        if not count % REPLAY_STRIDE:
-            await connection.drain()
-            await anyio.lowlevel.checkpoint()
-    for update in replay(session.since(past.last), connection.client):
-        connection.show(session_id, update)
-    return _opened(connection, session, settings(session, connection.client))
+    async with connection.showing(session) as editor:
+        past = await session.past()
+        for count, update in enumerate(replay(past.events, connection.client), start=1):
+            connection.show(session_id, update)
+            if not count % REPLAY_STRIDE:
+                await connection.drain()
+                await anyio.lowlevel.checkpoint()
+        if session.closed:
+            raise NotFound(
+                f"Session {session_id!r} was closed while it was being loaded.",
+                data={"sessionId": session_id},
+            )
+        for update in replay(session.since(past.last), connection.client):
+            connection.show(session_id, update)
+    result = settings(session, connection.client)
+    return Reply(result, then=partial(connection.join, session, editor))
 
 
 def _opened(connection: Connection, session: Session, result: Json) -> Reply:

@@ -74,7 +74,7 @@ class Agent:
     # Access ------------------------------------------------------------------------------
 
     async def check_access(self) -> None:
-        found = await self._routes(self._settings(Path.cwd()))
+        found = await self._routes(self._settings(paths.working_dir(self._env)))
         self._logged_out = False
         log.info("access through %s, key from %s", found[0].name, found[0].key.source)
 
@@ -83,7 +83,7 @@ class Agent:
 
     async def access(self) -> Access:
         try:
-            found = await self._routes(self._settings(Path.cwd()))
+            found = await self._routes(self._settings(paths.working_dir(self._env)))
         except AuthRequired:
             return Access("unauthenticated")
         except AgentError:  # broken settings: nothing can be said, and nothing may be asked for here
@@ -94,13 +94,13 @@ class Agent:
         return Access("authenticated" if found[0].key.value else "not_required", accounts)
 
     def providers(self) -> Sequence[Provider]:
-        return self._overridden.all(self._configured(Path.cwd()), self._env)
+        return self._overridden.all(self._configured(paths.working_dir(self._env)), self._env)
 
     def set_provider(self, provider_id: str, routing: Routing) -> None:
         self._overridden.set(provider_id, routing)
 
     def disable_provider(self, provider_id: str) -> None:
-        self._overridden.disable(provider_id, self._configured(Path.cwd()), self._env)
+        self._overridden.disable(provider_id, self._configured(paths.working_dir(self._env)), self._env)
 
     # Sessions ----------------------------------------------------------------------------
 
@@ -135,21 +135,25 @@ class Agent:
         await self._live.leave(session_id, watcher, self._keep_s if keep else 0.0)
 
     async def close_session(self, session_id: str) -> None:
-        await self._live.close(session_id)
+        async with self._live.alone(session_id):
+            await self._live.close(session_id)
 
     async def delete_session(self, session_id: str) -> None:
-        await self._live.close(session_id)
-        await anyio.to_thread.run_sync(self._store.delete, session_id)
-        await anyio.to_thread.run_sync(forget_outputs, self._env, session_id)
+        async with self._live.alone(session_id):
+            await self._live.close(session_id)
+            await anyio.to_thread.run_sync(self._store.delete, session_id)
+            await anyio.to_thread.run_sync(forget_outputs, self._env, session_id)
 
     async def archive_session(self, session_id: str, *, archived: bool) -> None:
-        if archived:
-            await self._live.close(session_id)
-        await self._note(session_id, Archived(archived))
+        async with self._live.alone(session_id):
+            if archived:
+                await self._live.close(session_id)
+            await self._note(session_id, Archived(archived))
 
     async def title_session(self, session_id: str, title: str) -> str:
         title = given_title(title)
-        await self._note(session_id, TitleChanged(title, by_person=True))
+        async with self._live.alone(session_id):
+            await self._note(session_id, TitleChanged(title, by_person=True))
         return title
 
     async def is_open(self, session_id: str) -> bool:
@@ -175,7 +179,11 @@ class Agent:
             company = Company(audience, Unattended(), keeper, (unattended,))
         else:
             company = Company(audience, audience, keeper)
-        session = build(begun, ground, company)
+        try:
+            session = build(begun, ground, company)
+        except BaseException:  # whatever it is, the journal must not stay locked
+            begun.journal.close()
+            raise
         self._first_ground = self._first_ground or ground
         self._first_session.set()
         return session

@@ -55,13 +55,9 @@ class Overrides:
                 f"providers/set: apiType {routing.protocol!r} is not spoken here; use {', '.join(PROTOCOLS)}",
                 data={"param": "apiType"},
             )
-        address = urlsplit(routing.base_url)
-        encrypted = address.scheme == "https" or (
-            address.scheme == "http" and is_loopback(address.hostname or "")
-        )
-        if not encrypted or not address.hostname:
+        if not _may_be_used(routing.base_url):
             raise InvalidParams(
-                f"providers/set: baseUrl must be https, or http on this machine; got {routing.base_url!r}",
+                "providers/set: baseUrl must be https, or http on this machine, without user or password",
                 data={"param": "baseUrl"},
             )
         if any("${" in value for value in routing.headers.values()):
@@ -81,6 +77,17 @@ class Overrides:
                 )
         self._set.pop(name, None)
         self._disabled.add(name)
+
+
+def _may_be_used(base_url: str) -> bool:
+    try:
+        address = urlsplit(base_url)
+        host = address.hostname or ""
+    except ValueError:  # brackets or letters that no host has
+        return False
+    if "@" in address.netloc:  # it would be shown to everybody; headers are not
+        return False
+    return bool(host) and (address.scheme == "https" or (address.scheme == "http" and is_loopback(host)))
 
 
 def _redirected(name: str, entry: ProviderEntry, routing: Routing) -> ProviderEntry:

@@ -98,10 +98,18 @@ def ensure_private_dir(path: Path) -> Path:
     return path
 
 
+def working_dir(env: Mapping[str, str]) -> Path:
+    """The folder we were started in, or the user's home if that has been deleted since."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return home_dir(env)
+
+
 def _chosen(env: Mapping[str, str], name: str) -> Path | None:
     """A folder the user names; `~` is expanded, since editors pass it on as it is written."""
     value = env.get(name, "")
-    return user_path(value, Path.cwd(), env) if value else None
+    return user_path(value, working_dir(env), env) if value else None
 
 
 def _xdg(env: Mapping[str, str], name: str, below_home: str) -> Path:

@@ -59,18 +59,23 @@ class Audience:
         self.asking: Watcher | None = None
         """Who sent the prompt that runs: it knows what it said, and its files come first."""
         self._watchers: list[Watcher] = []
+        self._expected: list[Watcher] = []
         self._questions: list[_Question] = []
         self._open_calls: dict[str, list[Event]] = {}
         self._commands: CommandsChanged | None = None
         self._notices: list[NoticeRaised] = []
 
     def __len__(self) -> int:
-        return len(self._watchers)
+        return len(self._watchers) + len(self._expected)
 
     @property
     def waiting(self) -> bool:
         """Whether somebody has to answer before the turn goes on."""
         return bool(self._questions)
+
+    def expect(self, watcher: Watcher) -> None:
+        """It counts from now on, but is told and asked nothing until it attaches."""
+        self._expected.append(watcher)
 
     def attach(self, watcher: Watcher) -> None:
         """From now on it is told of everything, first of what it has to know of the present."""
@@ -82,13 +87,19 @@ class Audience:
         for notice in self._notices:
             watcher(notice)
         self._notices.clear()
+        if watcher in self._expected:
+            self._expected.remove(watcher)
         self._watchers.append(watcher)
         for question in self._questions:
             question.put_to(watcher)
 
     def detach(self, watcher: Watcher) -> None:
+        if watcher in self._expected:
+            self._expected.remove(watcher)
         if watcher in self._watchers:
             self._watchers.remove(watcher)
+        for question in self._questions:
+            question.withdraw(watcher)
         if self.asking is watcher:
             self.asking = None
 
@@ -203,16 +214,27 @@ class _Question:
         self.error: PeerError | None = None
         self._question = question
         self._asked = 0
+        self._scopes: dict[Watcher, anyio.CancelScope] = {}
 
     def put_to(self, watcher: Watcher) -> None:
         self._asked += 1
-        self.tasks.start_soon(self._ask, watcher)
+        self._scopes[watcher] = anyio.CancelScope()
+        self.tasks.start_soon(self._ask, watcher, self._scopes[watcher])
 
-    async def _ask(self, watcher: Watcher) -> None:
+    def withdraw(self, watcher: Watcher) -> None:
+        """It watches no more: its person is not to answer something that is asked again."""
+        if scope := self._scopes.pop(watcher, None):
+            scope.cancel()
+
+    async def _ask(self, watcher: Watcher, scope: anyio.CancelScope) -> None:
         try:
-            self.chosen = await watcher.request_permission(
-                self._question.call.call_id, self._question.options
-            )
+            with scope:
+                self.chosen = await watcher.request_permission(
+                    self._question.call.call_id, self._question.options
+                )
+            if scope.cancelled_caught:
+                self._asked -= 1
+                return
         except ConnectionClosed:
             self._asked -= 1  # somebody else may come
             return

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
+from acp_agent.session.session import CLOSE_LIMIT_S
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from types import TracebackType
 
     from acp_agent.session.audience import Watcher
@@ -51,7 +54,7 @@ class LiveSessions:
     def __init__(self) -> None:
         self._tasks = anyio.create_task_group()
         self._entries: dict[str, _Entry] = {}
-        self._opening: dict[str, anyio.Lock] = {}
+        self._busy: dict[str, anyio.Lock] = {}
         self._left: dict[str, float] = {}
         """When the last editor left a session that is kept."""
 
@@ -80,13 +83,24 @@ class LiveSessions:
 
     async def open(self, session_id: str, restore: Callable[[], Awaitable[Session]]) -> Session:
         """The session with that id, restored unless it is open already; asked for twice it is one."""
-        lock = self._opening.setdefault(session_id, anyio.Lock())
+        async with self.alone(session_id):
+            return self.find(session_id) or self.adopt(await restore())
+
+    @asynccontextmanager
+    async def alone(self, session_id: str) -> AsyncGenerator[None]:
+        """Nobody else opens or deletes that session meanwhile, and one that was closed has let go of it."""
+        lock = self._busy.setdefault(session_id, anyio.Lock())
         try:
             async with lock:
-                return self.find(session_id) or self.adopt(await restore())
+                entry = self._entries.get(session_id)
+                if entry and entry.session.closed:
+                    with anyio.move_on_after(CLOSE_LIMIT_S + FREE_LIMIT_S):
+                        await entry.freed.wait()
+                yield
         finally:
-            if not lock.statistics().tasks_waiting:
-                self._opening.pop(session_id, None)
+            state = lock.statistics()
+            if not state.locked and not state.tasks_waiting:
+                self._busy.pop(session_id, None)
 
     def adopt(self, session: Session) -> Session:
         """Runs a session until it is closed."""
@@ -99,6 +113,8 @@ class LiveSessions:
         try:
             with entry.scope:
                 await entry.session.run()
+        except Exception:  # the boundary: one session with a bug must not end the others
+            log.exception("session %s ended", entry.session.id)
         finally:
             if self._entries.get(entry.session.id) is entry:
                 del self._entries[entry.session.id]

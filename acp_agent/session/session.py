@@ -185,6 +185,10 @@ class Session:
     def watchers(self) -> int:
         return len(self._parts.audience)
 
+    def expect(self, watcher: Watcher) -> None:
+        """`watcher` is about to attach and counts already; `detach` takes that back."""
+        self._parts.audience.expect(watcher)
+
     def attach(self, watcher: Watcher) -> None:
         """`watcher` is told of everything from now on; first of the calls and questions that are open."""
         self._parts.audience.attach(watcher)
@@ -298,6 +302,7 @@ class Session:
             self._closed = True
             self.cancel()
             self._parts.journal.close()
+            self._at_rest.set()
             self._ended.set()
 
     async def settled(self) -> None:

@@ -128,6 +128,8 @@ async def test_providers(client: Client, workbench: Workbench) -> None:
         {"baseUrl": "ftp://example.org"},
         {"baseUrl": "http://example.org/v1"},
         {"baseUrl": ""},
+        {"baseUrl": "https://[::1/v1"},
+        {"baseUrl": "https://me:secret@example.org/v1"},
         {"headers": {"X": "${HOME}"}},
     ],
 )

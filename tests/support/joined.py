@@ -29,6 +29,8 @@ class Caller:
     def __init__(self) -> None:
         self.messages: list[JsonObject] = []
         """What the agent has sent."""
+        self.behind = False
+        """It reads too slowly; see `catch_up`."""
         self._ids = count(1)
         self._lines: list[bytes] = []
         self._hung_up = False
@@ -40,7 +42,9 @@ class Caller:
         self.messages.append(json.loads(line))
         self._wake()
 
-    async def drain(self) -> None: ...
+    async def drain(self) -> None:
+        while self.behind:
+            await self._news.wait()
 
     async def receive(self) -> list[bytes]:
         while not self._lines and not self._hung_up:
@@ -54,6 +58,14 @@ class Caller:
         """The line is cut."""
         self._hung_up = True
         self._wake()
+
+    def catch_up(self) -> None:
+        """It is not behind any more."""
+        self.behind = False
+        self._wake()
+
+    def notify(self, method: str, **params: object) -> None:
+        self._write({"method": method, "params": params})
 
     def post(self, method: str, **params: object) -> int:
         """Sends a request; the id to wait for."""
