@@ -121,11 +121,13 @@ agent-info  SHOULD  initialization
 capability-encoding  MUST  schema
     Capabilities are booleans or objects as the schema has them.
 prompt-answer  INTEROP  CodeCompanion waits 20 s, the registry's check one line
-    `initialize` needs neither settings nor network and is answered before a client loses patience.
+    `initialize` needs no settings and is answered before a client loses patience.
+no-network  INTEROP  registry check; CodeCompanion waits 20 s
+    Until the first prompt no request goes to a model service.
 known-keys  MUST  extensibility
     Objects of the protocol have only its own keys; anything else is under `_meta`.
 auth-method  INTEROP  registry check
-    There is always an authentication method that the agent handles by itself.
+    There is always an authentication method that the agent handles by itself, without a model too.
 terminal-auth  MUST  authentication
     Methods of type `terminal` go only to clients that announced them.
 unique-auth-methods  SHOULD  TCK
@@ -304,6 +306,8 @@ no-hostage  INTEROP  CodeCompanion never answers some requests
     A client that never answers can still cancel and close.
 never-empty  INTEROP  clients show nothing
     A turn in which the model says nothing still shows something and ends with `end_turn`.
+updates-between-turns  SHOULD  the draft of v2
+    Commands, modes, options, titles and notices are told when they change, in a turn or not.
 usage  INTEROP  prompt-turn
     Usage follows each model request, as whole numbers.
 usage-of-prompt  INTEROP  schema, not stable yet
@@ -370,8 +374,10 @@ queue  INTEROP  see prompt.queue
     A cancel also answers the queued prompts with `cancelled`.
 request  MUST  cancellation
     `$/cancel_request` for a prompt ends it like a cancel, and the request is still answered.
+other-requests  MUST  cancellation
+    Every other request that is cancelled is still answered, with what it gives or with -32800.
 keeps-partial-text  INTEROP  prompt-turn
-    What a cancelled turn had said is kept in the session's record.
+    What a cancelled turn had said and done is kept, and shown when the session is loaded.
 """,
 )
 
@@ -380,6 +386,8 @@ TOOLS = entries(
     """
 lifecycle  SHOULD  tool-calls, prompt-turn
     A call is announced as pending, runs as in_progress and ends as completed or failed.
+announced-early  SHOULD  tool-calls
+    A call is announced before its arguments are complete; its title and `rawInput` follow.
 failure  SHOULD  prompt-turn
     A call that cannot be done ends as failed.
 unique-ids  MUST  tool-calls
@@ -410,6 +418,8 @@ self-contained  INTEROP  CodeCompanion, agent-shell
     A permission request holds title, kind, content and place, the diff of an edit first.
 one-option-per-kind  INTEROP  CodeCompanion
     There is at most one option of a kind.
+stable-options  INTEROP  CodeCompanion maps kinds to ids
+    The ids of the options are the same in every request.
 only-allow-allows  MUST  tool-calls
     Only a selected allow option approves; every other answer, and none, is a denial.
 rejection-goes-on  INTEROP  tool-calls
@@ -433,7 +443,7 @@ no-terminal  MUST  terminals
 gated-updates  MUST  schema
     Notices, compaction, plan and subagent updates go only to clients that announced them.
 silent-client  INTEROP  CodeCompanion
-    A client that does not answer a file request does not hang the turn.
+    A client that does not answer a file or terminal request does not hang the turn.
 missing-file  INTEROP  CodeCompanion and Toad answer with an empty text
     A missing file is known as missing, whatever the client answers for it.
 unsaved-buffers  INTEROP  file-system
@@ -552,11 +562,11 @@ REQUIREMENTS = (
 )
 
 LATER: dict[str, tuple[Requirement, ...]] = {
-    "nothing that works between turns yet": entries(
-        "prompt",
+    "there is no login; keys come from the environment, the settings or a command of theirs": entries(
+        "login",
         """
-updates-between-turns  SHOULD  the draft of v2
-    Updates outside a turn are allowed.
+exits  MUST  authentication
+    The command of a terminal authentication method ends after the login, with 0 if that succeeded.
 """,
     ),
 }

@@ -46,6 +46,7 @@ async def test_authenticate(client: Client, workbench: Workbench) -> None:
 @pytest.mark.requirement("session.logout")
 async def test_logout(client: Client, workbench: Workbench) -> None:
     session = await new_session(client, workbench.project)
+    assert client.introduced["agentCapabilities"]["auth"]["logout"] == {}
     assert (await client.ask("logout", {})).result == {}
     refused = (await client.ask("session/new", opening(workbench.project))).error
     assert refused["code"] == AUTH_REQUIRED

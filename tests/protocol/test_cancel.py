@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.client import choose, silent
+from tests.support.client import METHOD_NOT_FOUND, choose, silent
 from tests.support.processes import assert_all_gone, of_command, wait_for_command
-from tests.support.session import FINAL
+from tests.support.session import FINAL, chunks, fold, new_session, opening, reopen
 
 if TYPE_CHECKING:
-    from tests.support.client import Client
+    from tests.conftest import Launch
     from tests.support.session import Prompt, Session, Turn
     from tests.support.workbench import Workbench
 
@@ -20,6 +20,7 @@ Start = Callable[["Session"], Awaitable["Prompt"]]
 
 CANCEL_S = 2.0
 """How long a cancelled turn may take to be answered: one second, and a busy machine."""
+REQUEST_CANCELLED = -32800
 SLEEP = "sleep 4712"
 ASK = "run python3 check.py"
 
@@ -59,6 +60,7 @@ async def test_cancel_while_a_command_runs(workbench: Workbench, session: Sessio
     await wait_for_command(workbench.root, SLEEP)
     turn = await cancelled(session, prompt)
     assert turn.call.states[-1] == "failed"
+    assert "Cancelled before it finished." in turn.call.text
     assert of_command(workbench.root, SLEEP) == []
 
 
@@ -170,9 +172,34 @@ async def test_cancelling_a_queued_request(session: Session) -> None:
     await cancelled(session, running)
 
 
+@pytest.mark.requirement("cancel.other-requests")
+@pytest.mark.parametrize("method", ["session/new", "session/load", "session/list", "session/close", "_x"])
+async def test_cancelling_other_requests(session: Session, method: str) -> None:
+    params = opening(session.cwd, sessionId=session.id)
+    request_id = await session.client.post(method, params)
+    await session.client.notify("$/cancel_request", {"requestId": request_id})
+    message = (await session.client.answer(request_id)).message
+    assert "result" in message or message["error"]["code"] in (REQUEST_CANCELLED, METHOD_NOT_FOUND)
+    await session.client.notify("$/cancel_request", {"requestId": request_id})
+    other = await new_session(session.client, session.cwd)
+    assert (await other.prompt("say hi")).text == "hi"
+
+
 @pytest.mark.requirement("cancel.keeps-partial-text")
-async def test_partial_text_is_kept(workbench: Workbench, client: Client, session: Session) -> None:
-    await cancelled(session, await start_waiting(session))
-    await client.settle()
-    files = [path for path in workbench.data.rglob("*") if path.suffix in (".jsonl", ".json")]
-    assert any("Waiting." in path.read_text(encoding="utf-8") for path in files)
+@pytest.mark.parametrize("words", ["wait", f"run {SLEEP}"])
+async def test_a_cancelled_turn_is_kept(session: Session, launch: Launch, words: str) -> None:
+    prompt = await session.start(words)
+    if words == "wait":
+        await session.saw("agent_message_chunk", start=prompt.start)
+    else:
+        await wait_for_command(session.cwd.parent, SLEEP)
+    turn = await cancelled(session, prompt)
+    await session.client.ask("session/close", {"sessionId": session.id})
+    loaded = await reopen("session/load", await launch(), session)
+    shown = loaded.updates(stop=loaded.reply.at)
+    assert chunks(shown, "user_message_chunk") == words
+    assert chunks(shown, "agent_message_chunk") == turn.text
+    for live, again in zip(turn.calls, fold(shown).values(), strict=True):
+        assert all(live.now[key] == again.now[key] for key in ("title", "rawInput", "rawOutput", "status"))
+        assert again.text in live.text
+    assert (await loaded.prompt("say hi")).text == "hi"

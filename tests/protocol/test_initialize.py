@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.chat_server import says, use
 from tests.support.client import NOTHING
+from tests.support.http_server import http_server
 from tests.support.schema import problems
 from tests.support.session import new_session, opening
 
@@ -106,6 +108,17 @@ async def test_answers_whatever_the_settings_are(workbench: Workbench, launch: L
     assert client.introduced["agentInfo"]["version"]
     error = (await client.ask("session/new", opening(workbench.project))).error
     assert "config.json" in error["message"] + str(error.get("data"))
+
+
+@pytest.mark.requirement("initialize.no-network")
+async def test_no_model_is_asked_before_the_first_prompt(workbench: Workbench, launch: Launch) -> None:
+    async with http_server(says("hi")) as server:
+        use(workbench, server)
+        client = await launch()
+        session = await new_session(client, workbench.project)
+        await client.settle()
+        assert server.connections == 0
+        assert (await session.prompt("hi")).text == "hi"
 
 
 @pytest.mark.requirement("initialize.known-keys")

@@ -237,7 +237,8 @@ async def test_a_server_that_dies_in_a_call(client: Client, workbench: Workbench
 
 
 @pytest.mark.requirement("mcp.ended")
-async def test_closing_a_session_ends_its_servers(client: Client, workbench: Workbench) -> None:
+@pytest.mark.parametrize("method", ["session/close", "session/delete"])
+async def test_closing_a_session_ends_its_servers(client: Client, workbench: Workbench, method: str) -> None:
     kept = await opened(client, workbench, stdio("kept"))
     closed = await opened(client, workbench, stdio("closed", MCP_TEST_CHILD="4712"))
     await use(kept, "kept__echo", text="ready")
@@ -245,7 +246,7 @@ async def test_closing_a_session_ends_its_servers(client: Client, workbench: Wor
     await wait_for_command(workbench.root, "sleep 4712")
     servers = [command for command in alive(workbench.root).values() if "mcp_server.py" in command]
     assert len(servers) == 2
-    await client.ask("session/close", {"sessionId": closed.id})
+    await client.ask(method, {"sessionId": closed.id})
     left = [command for command in alive(workbench.root).values() if "mcp_server.py" in command]
     assert len(left) == 1
     assert not any("4712" in command for command in alive(workbench.root).values())

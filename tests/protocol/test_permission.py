@@ -74,6 +74,19 @@ async def test_options(session: Session, prompt: str) -> None:
     assert all(option["name"] for option in options)
 
 
+@pytest.mark.requirement("permission.stable-options")
+async def test_options_have_the_same_ids_everywhere(session: Session) -> None:
+    await session.set_mode("restrictive")
+    other = await new_session(session.client, session.cwd)
+    for one, prompt in ((session, TOUCH), (session, EDIT), (other, "run python3 check.py")):
+        await one.prompt(prompt)
+    ids = [
+        {option["kind"]: option["optionId"] for option in request["options"]} for request in asked(session)
+    ]
+    assert len(ids) == 3
+    assert ids[0] == ids[1] == ids[2]
+
+
 @pytest.mark.requirement("permission.only-allow-allows")
 async def test_only_allow_allows(workbench: Workbench, session: Session, subtests: pytest.Subtests) -> None:
     for outcome in ODD_OUTCOMES:

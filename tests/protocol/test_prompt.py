@@ -33,6 +33,9 @@ EXTRA: dict[str, tuple[str, JsonObject]] = {
 }
 """Content of a prompt that has to be announced, by the capability's name."""
 STREAMED_CHUNKS = 2000
+UPDATES_PER_S = 60
+SOON = 10
+"""Updates beside the text, and the text that does not wait for more."""
 
 
 def text(words: str) -> JsonObject:
@@ -156,6 +159,7 @@ async def test_provider_failure(workbench: Workbench, launch: Launch, kind: str)
     assert turn.text == "some"
     assert turn.reply.error["code"] == -32603
     assert message in turn.reply.error["message"]
+    assert turn.reply.error["data"].keys() == {"details"}
     assert isinstance(turn.reply.error["data"]["details"], str)
     assert (await session.prompt("on you go")).text == "Done."
 
@@ -202,11 +206,28 @@ async def test_silent_model(session: Session) -> None:
     assert turn.text
 
 
+@pytest.mark.requirement("prompt.updates-between-turns")
+async def test_updates_between_turns(workbench: Workbench, launch: Launch) -> None:
+    client = await launch({"session": {"notices": {}}})
+    gone: JsonObject = {"name": "gone", "command": "/nonexistent/server", "args": [], "env": []}
+    session = await new_session(client, workbench.project, mcpServers=[gone])
+    await session.saw("available_commands_update")
+    assert "gone" in (await session.saw("notice"))["title"]
+    start = (await session.prompt("say hi")).reply.at
+    await session.set_mode("accept")
+    await client.ask("session/set_title", {"sessionId": session.id, "title": "Named"})
+    await session.saw("current_mode_update", start=start, currentModeId="accept")
+    await session.saw("config_option_update", start=start)
+    await session.saw("session_info_update", start=start, title="Named")
+    turn = await session.prompt("say on")
+    assert (turn.text, turn.stop_reason) == ("on", "end_turn")
+
+
 @pytest.mark.requirement("prompt.usage")
 async def test_usage(session: Session) -> None:
     turn = await session.prompt("edit a.txt beta BETA")
     usage = [(update["used"], update["size"]) for update in turn.kind("usage_update")]
-    assert usage
+    assert len(usage) == 3, "one for each model request: a read, an edit, the end"
     assert all(type(used) is type(size) is int and 0 < used <= size for used, size in usage)
 
 
@@ -215,7 +236,9 @@ async def test_fast_stream(workbench: Workbench, launch: Launch) -> None:
     pieces = [f"{number:04d} " for number in range(STREAMED_CHUNKS)]
     workbench.configure(script(on("^go$", say(*pieces))))
     session = await new_session(await launch(), workbench.project)
+    began = anyio.current_time()
     turn = await session.prompt("go")
+    assert len(turn.updates) < SOON + UPDATES_PER_S * (anyio.current_time() - began)
     assert turn.text == "".join(pieces)
     assert re.fullmatch(r"0000 .*", turn.kind("agent_message_chunk")[0]["content"]["text"])
     assert len(turn.kind("agent_message_chunk")) < STREAMED_CHUNKS / 4

@@ -7,10 +7,12 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from tests.protocol.checklist import CHECKLIST
 from tests.protocol.requirements import LATER, REQUIREMENTS
 
 NOW = {one.id for one in REQUIREMENTS}
 THEN = {one.id for later in LATER.values() for one in later}
+CHECKLIST_ITEMS = 116
 TESTS = Path(__file__).parents[1]
 
 
@@ -52,3 +54,8 @@ def test_ids_are_unique_and_levels_known() -> None:
     everything = [*REQUIREMENTS, *(one for later in LATER.values() for one in later)]
     assert [name for name, count in Counter(one.id for one in everything).items() if count > 1] == []
     assert {one.level for one in everything} == {"MUST", "SHOULD", "INTEROP"}
+
+
+def test_every_item_of_the_checklist_is_a_requirement() -> None:
+    assert [item.number for item in CHECKLIST] == list(range(1, CHECKLIST_ITEMS + 1))
+    assert [item for item in CHECKLIST if not item.requirements or set(item.requirements) - NOW - THEN] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support.processes import assert_gone, wait_for_command
 from tests.support.session import chunks, fold, new_session, opening, reopen
+from tests.support.terminals import OFFERED, ZED, Terminals
 
 if TYPE_CHECKING:
     from tests.conftest import Launch
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 NOT_FOUND = -32002
 INVALID_PARAMS = -32602
 SLEEP = "sleep 4713"
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 async def converse(session: Session) -> None:
@@ -63,6 +66,26 @@ async def test_load_shows_the_conversation(session: Session, launch: Launch) -> 
     assert kinds[:3] == ["user_message_chunk", "session_info_update", "agent_message_chunk"]
 
 
+@pytest.mark.requirement("saved.replay")
+@pytest.mark.requirement("saved.same-ids")
+async def test_everything_is_shown_in_its_order(session: Session, launch: Launch) -> None:
+    happened: list[str] = []
+    for words in ("say hi", "think of a number", "edit a.txt beta BETA", "read both a.txt b.txt", "plan"):
+        happened += [words, *things((await session.prompt(words)).updates)]
+    assert things(history(await reopen("session/load", await launch(), await closed(session)))) == happened
+
+
+def things(updates: list[JsonObject]) -> list[str]:
+    """Messages and calls in the order they began: the text of a prompt, the id of what is the agent's."""
+    found: dict[str, None] = {}
+    for update in updates:
+        if update["sessionUpdate"] == "user_message_chunk":
+            found[update["content"]["text"]] = None
+        elif one := update.get("messageId") or update.get("toolCallId"):
+            found[one] = None
+    return list(found)
+
+
 @pytest.mark.requirement("saved.same-ids")
 @pytest.mark.requirement("saved.final-calls")
 @pytest.mark.requirement("saved.few-updates")
@@ -91,6 +114,18 @@ async def test_messages_keep_their_ids(session: Session, launch: Launch) -> None
     turn = await loaded.prompt("say more")
     (fresh,) = {u["messageId"] for u in turn.kind("agent_message_chunk")}
     assert fresh not in {u.get("messageId") for u in history(loaded)}
+
+
+@pytest.mark.requirement("saved.no-notices")
+async def test_notices_are_not_shown_again(workbench: Workbench, launch: Launch) -> None:
+    workbench.write(".env", "SECRET=1\n")
+    session = await new_session(await launch({"session": {"notices": {}}}), workbench.project)
+    assert (await session.prompt("say what is in @.env")).kind("notice")
+    again = await launch({"session": {"notices": {}}})
+    loaded = await reopen("session/load", again, await closed(session))
+    await again.settle()
+    assert loaded.updates("user_message_chunk")
+    assert loaded.updates("notice") == []
 
 
 @pytest.mark.requirement("saved.replay-final")
@@ -188,7 +223,8 @@ async def test_answers_have_modes_and_options(session: Session, method: str) -> 
 
 @pytest.mark.requirement("session.additional-directories")
 @pytest.mark.requirement("saved.no-old-folders")
-async def test_additional_folders(client: Client, workbench: Workbench) -> None:
+@pytest.mark.parametrize("method", ["session/load", "session/resume", "session/fork"])
+async def test_additional_folders(client: Client, workbench: Workbench, method: str) -> None:
     further = workbench.root / "further"
     further.mkdir()
     session = await new_session(client, workbench.project, additionalDirectories=[str(further)])
@@ -197,7 +233,7 @@ async def test_additional_folders(client: Client, workbench: Workbench) -> None:
     assert client.calls("session/request_permission") == []
     await closed(session)
     for folders, asked in (([], 1), ([str(further)], 1)):
-        again = await reopen("session/load", client, session, additionalDirectories=folders)
+        again = await reopen(method, client, session, additionalDirectories=folders)
         await again.prompt(f"put {further}/again-{len(folders)}.txt here")
         assert len(client.calls("session/request_permission")) == asked
         await closed(again)
@@ -222,6 +258,7 @@ async def test_list(client: Client, workbench: Workbench, launch: Launch) -> Non
         assert [one["sessionId"] for one in listed] == [there.id, here.id]
         assert [one["title"] for one in listed] == ["say the second thing", "say the first thing"]
         assert [one["cwd"] for one in listed] == [str(other), str(workbench.project)]
+        assert all(RFC_3339.fullmatch(one["updatedAt"]) for one in listed)
         assert all(datetime.fromisoformat(one["updatedAt"]).tzinfo for one in listed)
         only = (await asking.ask("session/list", {"cwd": str(workbench.project)})).result["sessions"]
         assert [one["sessionId"] for one in only] == [here.id]
@@ -397,9 +434,14 @@ async def test_title(session: Session) -> None:
 
 
 @pytest.mark.requirement("saved.no-old-terminals")
-async def test_no_terminal_of_before(session: Session, launch: Launch) -> None:
-    await session.prompt("run echo hello")
-    loaded = await reopen("session/load", await launch(), await closed(session))
+@pytest.mark.parametrize("offered", [OFFERED, ZED])
+async def test_no_terminal_of_before(workbench: Workbench, launch: Launch, offered: JsonObject) -> None:
+    client = await launch(offered)
+    Terminals(client)
+    session = await new_session(client, workbench.project)
+    turn = await session.prompt("run echo hello")
+    assert [content["type"] for content in turn.call.now["content"]] == ["terminal"]
+    loaded = await reopen("session/load", await launch(offered), await closed(session))
     (call,) = fold(history(loaded)).values()
     assert "hello" in call.text
     assert "terminal" not in json.dumps([content["type"] for content in call.now["content"]])

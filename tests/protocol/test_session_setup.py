@@ -37,10 +37,12 @@ async def test_sessions_have_ids_of_their_own(client: Client, workbench: Workben
 
 
 @pytest.mark.requirement("session.absolute-cwd")
-async def test_relative_folder(client: Client, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize("method", ["session/new", "session/load", "session/resume", "session/fork"])
+async def test_relative_folder(session: Session, subtests: pytest.Subtests, method: str) -> None:
     for cwd in ("project", "./project", "", "~"):
         with subtests.test(cwd=cwd):
-            assert (await client.ask("session/new", opening(cwd))).error["code"] == -32602
+            params = opening(cwd, sessionId=session.id)
+            assert (await session.client.ask(method, params)).error["code"] == -32602
 
 
 @pytest.mark.requirement("session.absolute-cwd")
@@ -164,9 +166,11 @@ async def test_options_are_selectors(session: Session) -> None:
 
 
 @pytest.mark.requirement("session.auth-required")
+@pytest.mark.requirement("initialize.auth-method")
 async def test_no_model(workbench: Workbench, launch: Launch) -> None:
     workbench.settle({})
     client = await launch()
+    assert client.introduced["authMethods"], "nothing to authenticate with"
     error = (await client.ask("session/new", opening(workbench.project))).error
     assert error["code"] == -32000
     assert "provider" in error["message"]

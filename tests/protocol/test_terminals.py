@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Launch
     from tests.support.client import Client, Handler
-    from tests.support.session import Session
+    from tests.support.session import Prompt, Session
     from tests.support.wire import JsonObject
     from tests.support.workbench import Workbench
 
@@ -250,6 +250,20 @@ async def test_released_whatever_fails(
         assert used(session.client) == [CREATE, WAIT, KILL, OUTPUT, RELEASE]
         assert "lost it" in turn.call.text
         assert turn.call.states[-1] == "failed"
+
+
+@pytest.mark.requirement("services.silent-client")
+async def test_a_silent_client_does_not_hang_the_turn(workbench: Workbench, launch: Launch) -> None:
+    """Two at once: the deadlines are long."""
+    prompts: dict[str, Prompt] = {}
+    for method in (CREATE, OUTPUT):
+        client = await launch(OFFERED)
+        Terminals(client)
+        client.handlers[method] = silent
+        prompts[method] = await (await new_session(client, workbench.project)).start("run cat b.txt")
+    turns = {method: await prompt.end(within=45) for method, prompt in prompts.items()}
+    assert {turn.stop_reason for turn in turns.values()} == {"end_turn"}
+    assert turns[CREATE].call.states[-1] == "failed"
 
 
 async def end_input(client: Client) -> None:

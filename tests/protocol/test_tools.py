@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from tests.support.chat_server import use
+from tests.support.http_server import Answer, http_server
 from tests.support.session import new_session, reopen
 from tests.support.wire import WAIT_S
 
@@ -33,6 +36,35 @@ async def test_lifecycle(session: Session, subtests: pytest.Subtests) -> None:
         with subtests.test(prompt=prompt):
             for call in (await session.prompt(prompt)).calls:
                 assert call.states == ["pending", "in_progress", "completed"]
+
+
+@pytest.mark.requirement("tools.announced-early")
+async def test_a_call_is_announced_before_its_arguments_are_there(
+    workbench: Workbench, launch: Launch
+) -> None:
+    begun = {"index": 0, "id": "x", "function": {"name": "bash", "arguments": '{"comm'}}
+    choice = {"index": 0, "delta": {"tool_calls": [begun]}}
+    piece = b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+    async with http_server(Answer([piece], hangs=True)) as server:
+        use(workbench, server)
+        session = await new_session(await launch(), workbench.project)
+        prompt = await session.start("go")
+        told = await session.saw("tool_call", start=prompt.start)
+        assert (told["name"], told["kind"], told["status"]) == ("bash", "execute", "pending")
+        await session.cancel()
+        turn = await prompt.end()
+        assert (turn.stop_reason, turn.call.states[-1]) == ("cancelled", "failed")
+
+
+@pytest.mark.requirement("tools.announced-early")
+async def test_what_a_call_is_about_follows(session: Session) -> None:
+    first, *later = (await session.prompt("read a.txt")).call.updates
+    assert "rawInput" not in first
+    raw = next(update["rawInput"] for update in later if "rawInput" in update)
+    assert raw["path"] == str(session.cwd / "a.txt")
+    title = next(update["title"] for update in later if "title" in update)
+    assert title != first["title"]
+    assert "a.txt" in title
 
 
 @pytest.mark.requirement("tools.failure")

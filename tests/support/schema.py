@@ -58,6 +58,8 @@ def _call_problems(message: JsonObject) -> list[str]:
     found = check(definition, message.get("params"))
     if message["method"] == "session/update":
         found += _update_problems(message["params"]["update"])
+    elif message["method"] == "session/request_permission":
+        found += _update_problems(message["params"]["toolCall"])
     return found
 
 
