@@ -119,6 +119,7 @@ async def test_a_signal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["no-such-program"], "echo a\0b"])
 async def test_what_cannot_be_started(tmp_path: Path, command: str | list[str]) -> None:
+    await execute("true", tmp_path)  # the guard is started with the first command, and stays
     before = os.listdir("/proc/self/fd")
     with pytest.raises(ToolError, match="Cannot run"):
         await execute(command, tmp_path)
