@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from acp_agent.permission.gate import Rule
@@ -151,6 +151,7 @@ def test_no_composition_gets_through_the_floor(bench: Bench, command: str) -> No
 
 @BUDGET
 @given(command=composed([["rm", "x"]], UNDERSTOOD))
+@example(command="'r'\\m 'x' <<'EOF'\ntext\nEOF | cat")
 def test_no_composition_hides_a_denied_command(bench: Bench, command: str) -> None:
     rules = [Rule("execute", "*", "allow"), Rule("execute", "rm *", "deny")]
     assert bench.verdict(command, "yolo", rules) == "deny"

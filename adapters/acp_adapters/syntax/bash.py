@@ -224,9 +224,16 @@ def _visible(root: Node, source: bytes) -> Iterator[Step]:
 
 
 def _own_words(command: Node, source: bytes) -> Iterator[str]:
+    """What touches is one word, though the grammar may see several: `'r'\\m` is `rm`."""
+    start = end = 0
     for child in command.children:
-        if child.type not in ("file_redirect", "heredoc_redirect", "variable_assignment"):
-            yield _text(child, source)
+        if child.type in ("file_redirect", "heredoc_redirect", "variable_assignment"):
+            continue
+        if child.start_byte != end or start == end:
+            yield source[start:end].decode()
+            start = child.start_byte
+        end = child.end_byte
+    yield source[start:end].decode()
 
 
 def _redirects(statement: Node, source: bytes) -> Iterator[Redirect]:
