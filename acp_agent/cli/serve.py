@@ -124,7 +124,7 @@ def serve(args: argparse.Namespace | None, *, own_files: bool = False) -> int:
     from acp_agent.cli import overrides_of
 
     serve_stdio(descriptors, buffer, handshake.client, rest, overrides_of(args))
-    _leave()  # all is written and ended; taking the interpreter down would only take time
+    return _leave()  # all is written and ended; taking the interpreter down would only take time
 
 
 def _shake_hands(descriptors: Descriptors, buffer: LineBuffer, handshake: Handshake) -> list[bytes]:
