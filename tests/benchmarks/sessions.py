@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from acp_agent import events as e
 from acp_agent.content import Text
 from acp_agent.session.journal import Record
 from acp_agent.session.store import Query, Store
+from tests.benchmarks.agent import Agent
+from tests.support.workbench import agent_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +53,22 @@ class Sessions:
         timed("page of them, nothing changed, ms", lambda: store.page(Query()))
         store.note(self._last, e.TitleChanged("changed"))
         timed("page of them, one changed, ms", lambda: store.page(Query(cwd="/project/3")))
+        return figures | self._loaded()
+
+    def _loaded(self) -> dict[str, float]:
+        """The long session, loaded twice by a new agent: from request to answer."""
+        figures: dict[str, float] = {}
+        settings = {"providers": {"script": {"provider_type": "scripted", "script": "unused.json"}}}
+        (self._data / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+        folder = str(self._data)
+        env = {"PATH": os.environ["PATH"], "ACP_AGENT_DATA_DIR": folder, "ACP_AGENT_CONFIG_DIR": folder}
+        with closing(Agent(agent_command(), env)) as agent:
+            agent.ask("initialize", protocolVersion=1)
+            for which in ("", " again"):
+                start = time.monotonic()
+                answer = agent.ask("session/load", sessionId=self._long, cwd=folder, mcpServers=[])
+                figures[f"that journal, loaded{which}, ms"] = 1000 * (answer.at - start)
+            figures["updates that tell of it"] = len(agent.updates) / 2
         return figures
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,14 +187,13 @@ class StandIn:
 
     async def leave(self) -> None:
         """Ends the agent as the client does; nothing of it may be left."""
-        process = self.client.wire.process
         for step in self.habits.leaves:
             if step == "eof":
                 await self.client.wire.close_input()
             elif step == "sigterm":
-                process.terminate()
+                self.client.wire.signal(signal.SIGTERM)
             else:
-                process.kill()
+                self.client.wire.signal(signal.SIGKILL)
         status = await self.client.wire.ended(EXIT_S)
         if self.habits.leaves[-1] != "sigkill":
             self._expect(status == 0, f"exit status {status} after {self.habits.leaves}")

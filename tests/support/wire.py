@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -145,12 +147,18 @@ class Wire:
         with suppress(anyio.BrokenResourceError, BrokenPipeError):
             await self.process.stdin.aclose()
 
+    def signal(self, number: int) -> None:
+        """Send a signal, also to a process that is just ending: it is not reaped by that, as it
+        would be by `Popen`, after which nobody could tell its exit status."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
+
     async def close(self) -> None:
         """End the process: close its input, then SIGTERM, then SIGKILL, `EXIT_S` apart."""
         await self.close_input()
-        for step, act in (("eof", None), ("sigterm", self.process.terminate), ("sigkill", self.process.kill)):
-            if act is not None and self.process.returncode is None:
-                act()
+        for step, number in (("eof", None), ("sigterm", signal.SIGTERM), ("sigkill", signal.SIGKILL)):
+            if number is not None and self.process.returncode is None:
+                self.signal(number)
             with anyio.move_on_after(EXIT_S):
                 await self.process.wait()
                 self.left_by = self.left_by or step
