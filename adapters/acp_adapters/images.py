@@ -92,6 +92,7 @@ def _plain(image: Picture) -> Picture:
         return image
     if image.mode.startswith("I"):  # 16 bits of grey
         wide = image.convert("I")
+        # Pillow leaves the type of this table open.
         return wide.point(lambda value: value / 256).convert("L")  # pyright: ignore[reportUnknownMemberType]
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 

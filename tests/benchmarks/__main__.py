@@ -17,6 +17,7 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 from tests.benchmarks.agent import Agent
 from tests.benchmarks.sessions import Sessions
@@ -106,7 +107,7 @@ def _figures(model: Model, agent: Agent, root: Path) -> Figures:
 def _stream(model: Model, agent: Agent, sent: float) -> Figures:
     """How long the stream took, and how long the slowest piece of it was under way."""
     (record,) = model.records()
-    spoken: list[float] = record["sent"]  # pyright: ignore[reportAssignmentType]
+    spoken = cast("list[float]", record["sent"])
     updates = agent.texts(sent)
     arrivals: list[float] = []
     for update in updates:

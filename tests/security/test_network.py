@@ -10,6 +10,7 @@ import pytest
 import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from tests.support.network import TOKEN, calling, refused
 from tests.support.session import new_session
@@ -157,10 +158,10 @@ async def test_web_pages(serve: Serve) -> None:
     server = await serve("--websocket", "127.0.0.1:0", "--allow-origin", "https://ide.example")
     own = server.address("ws").replace("ws://", "http://").removesuffix("/acp")
     for origin in ("https://ide.example", own):
-        async with connect(server.address("ws"), proxy=None, origin=origin):  # pyright: ignore[reportArgumentType]
+        async with connect(server.address("ws"), proxy=None, origin=Origin(origin)):
             pass
     with pytest.raises(InvalidStatus) as refusal:
-        await connect(server.address("ws"), proxy=None, origin="https://evil.example")  # pyright: ignore[reportArgumentType]
+        await connect(server.address("ws"), proxy=None, origin=Origin("https://evil.example"))
     assert refusal.value.response.status_code == 403
 
 

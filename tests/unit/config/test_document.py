@@ -23,9 +23,9 @@ JsonObject = dict[str, object]
 @pytest.fixture(scope="module")
 def complaints() -> Callable[[object], list[str]]:
     """What an editor says about settings."""
-    schema = json_schema()
-    Draft202012Validator.check_schema(schema)  # pyright: ignore[reportArgumentType] -- JSON is what it takes
-    validator: Any = Draft202012Validator(schema)  # pyright: ignore[reportArgumentType]
+    schema: Any = json_schema()
+    Draft202012Validator.check_schema(schema)
+    validator: Any = Draft202012Validator(schema)
     return lambda settings: [error.message for error in validator.iter_errors(settings)]
 
 

@@ -19,9 +19,11 @@ from acp_agent.workspace.workspace import open_workspace
 from tests.support.pictures import encoded, opened, picture
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from acp_agent.models.stream import Model
+    from acp_agent.models.messages import ModelRequest
+    from acp_agent.models.stream import Model, StreamEvent
 
 WAIT_S = 10.0
 PNG = b"\x89PNG\r\n\x1a\n..."
@@ -35,7 +37,8 @@ class Someone:
         self.window = 1
         self.sees = sees
 
-    def stream(self, request: object) -> object: ...
+    def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
+        raise AssertionError(f"asked: {request}")
 
 
 def same(data: bytes, _bounds: Bounds) -> Fitted:
@@ -47,7 +50,7 @@ def same(data: bytes, _bounds: Bounds) -> Fitted:
 def preparation(folder: Path, *, sees: bool = True) -> Preparation:
     gate = Gate((), "standard", Unattended(), roots=(folder,))
     mentioned = Mentioned(open_workspace(folder), gate, None, same)
-    return Preparation(mentioned, same, lambda: Someone(sees=sees))  # pyright: ignore[reportReturnType, reportArgumentType]
+    return Preparation(mentioned, same, lambda: Someone(sees=sees))
 
 
 async def prepared(prepare: Preparation, *content: Part) -> Prepared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import pytest
@@ -47,13 +47,13 @@ async def a_client_for_each_loop() -> AsyncGenerator[None]:
 HELLO = ModelRequest("Be brief.", [UserTurn((Text("Hello"),))], [])
 
 
-def route(base_url: str, **changes: object) -> Route:
+def route(base_url: str, **changes: Any) -> Route:
     plain = Route(
         alias="here", provider=provider_types()["openai"], base_url=base_url, model="m-1",
         key=Key("secret-key", "$OPENAI_API_KEY"), headers={"X-Team": "editors"}, window=1000,
         request_limit_s=5, silence_limit_s=5,
     )  # fmt: skip
-    return plain._replace(**changes)  # pyright: ignore[reportArgumentType]
+    return plain._replace(**changes)
 
 
 def chunk(delta: dict[str, object] | None = None, reason: str | None = None, **more: object) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -43,15 +43,15 @@ class Connected:
 
     def __init__(self, found: Route) -> None:
         self.route = found
-        self.name, self.window = found.name, found.window
+        self.name, self.window, self.sees = found.name, found.window, found.vision
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         raise AssertionError(f"asked: {request}")
 
 
-def make(mode: Mode = "standard", routes: Sequence[Route] = ROUTES, **defaults: object) -> Options:
+def make(mode: Mode = "standard", routes: Sequence[Route] = ROUTES, **defaults: Any) -> Options:
     gate = Gate((), mode, Unattended())
-    return Options(gate, routes, Connected, Defaults()._replace(**defaults))  # pyright: ignore[reportArgumentType]
+    return Options(gate, routes, Connected, Defaults()._replace(**defaults))
 
 
 def now(options: Options) -> dict[str, str | bool]:
