@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from acp_agent.config.project import Project
     from acp_agent.config.schema import Settings
+    from acp_agent.config.trust import Trust
     from acp_agent.context.images import Bounds, Fitted
     from acp_agent.events import Event, Listener
     from acp_agent.extend.servers import ServerSpec
@@ -78,6 +80,10 @@ class Ground(NamedTuple):
     env: Mapping[str, str]
     surroundings: Callable[[], Surroundings]
     """What the checks of /doctor look at, read anew."""
+    project: Project
+    """Where the user's trust in the project is asked for and kept."""
+    trust: Trust | None = None
+    """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
 
     @property
@@ -106,11 +112,15 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
     feed = Feed((begun.journal, history, company.keeper, *watching), audience.drain)
-    begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience)
     outputs = _outputs(ground.env, begun.id)
-    servers = connected_servers(ground, lambda what: feed.emit(NoticeRaised("warning", what)))
+
+    def warn(what: str) -> None:
+        feed.emit(NoticeRaised("warning", what))
+
+    begun.journal.on_trouble = warn
+    servers = connected_servers(ground, warn)
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -119,7 +129,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         options=options,
         gate=gate,
         toolset=_toolset(ground, workspace, audience, outputs, servers.sources),
-        context=SessionContext(ground.cwd, ground.folders, instructions),
+        context=SessionContext(ground.cwd, ground.folders, instructions, warn),
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
@@ -130,17 +140,26 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
             workspace=workspace,
             checks=lambda: _checks(ground),
             servers=servers.servers,
+            project=ground.project,
         ),
         services=servers.services,
     )
     for event in loose_ends(past):
         feed.emit(event)
-    for what in lost:
-        feed.emit(NoticeRaised("warning", what))
+    for what in (*lost, *_ignored(ground)):
+        warn(what)
     if begun.contents and begun.contents.skipped:
         skipped = "; ".join(begun.contents.skipped[:3])
-        feed.emit(NoticeRaised("warning", f"Parts of this session's journal could not be read: {skipped}"))
+        warn(f"Parts of this session's journal could not be read: {skipped}")
     return Session(begun.id, str(ground.cwd), parts, before)
+
+
+def _ignored(ground: Ground) -> Iterable[str]:
+    """What the project's settings ask for in vain."""
+    if ground.trust and not ground.trust.holds:
+        from acp_agent.config.trust import title
+
+        yield title(ground.trust)
 
 
 def _outputs(env: Mapping[str, str], session_id: str) -> Path:

@@ -84,10 +84,10 @@ def _presentable(path: _Path, value: object) -> object:
     field = path[2]
     if field in _SECRETS:
         return value if is_reference(value) else _HIDDEN
-    return _without_credentials(value) if field in _ADDRESSES else value
+    return without_credentials(value) if field in _ADDRESSES else value
 
 
-def _without_credentials(url: str) -> str:
+def without_credentials(url: str) -> str:
     """A user and password, or a query that may hold a key, are left out."""
     from urllib.parse import urlsplit, urlunsplit
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from acp_agent.invisible import visible
 from acp_agent.permission.grants import described
 from acp_agent.permission.patterns import is_literal
 
@@ -93,11 +93,3 @@ def _for_good(kind: OptionKind, verb: str, rules: Sequence[Rule], places: Places
             return None
         text = "exactly this" if len(rules) == 1 else f"exactly these {len(rules)} things"
     return AskOption(kind, kind, f"{verb} {text} in this session", tuple(rules)) if rules else None
-
-
-def visible(text: str) -> str:
-    """The text with every character that a person would not see written out."""
-    return "".join(
-        char if char == " " or unicodedata.category(char)[0] not in "CZ" else f"\\u{{{ord(char):x}}}"
-        for char in text
-    )

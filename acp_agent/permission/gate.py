@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from acp_agent.errors import PeerError
+from acp_agent.invisible import visible
 from acp_agent.permission.asking import (
     Answer,
     Asker,
@@ -18,7 +19,6 @@ from acp_agent.permission.asking import (
     Question,
     Unattended,
     options_for,
-    visible,
 )
 from acp_agent.permission.claims import Claim, digest
 from acp_agent.permission.deciders import DENIALS, Decision, Situation, Vote, asked, decide

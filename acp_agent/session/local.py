@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from acp_agent.content import Part
     from acp_agent.events import Event, Option, StopReason
-    from acp_agent.extend.commands.desk import Desk, Permissions, Servers
+    from acp_agent.extend.commands.desk import Desk, Permissions, Project, Servers
     from acp_agent.extend.commands.registry import Registry
     from acp_agent.extend.commands.table import Entry
     from acp_agent.health import Finding
@@ -59,6 +59,7 @@ class CommandParts(NamedTuple):
     workspace: Workspace
     checks: Callable[[], Iterable[Callable[[], Sequence[Finding]]]]
     servers: Servers | None
+    project: Project
 
 
 class Host(Protocol):
@@ -162,6 +163,10 @@ class LocalTurn:
     @property
     def servers(self) -> Servers | None:
         return self._parts.for_commands.servers
+
+    @property
+    def project(self) -> Project:
+        return self._parts.for_commands.project
 
     def checks(self) -> Iterable[Callable[[], Sequence[Finding]]]:
         return self._parts.for_commands.checks()

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from acp_agent.config.trust import Trust
     from acp_agent.content import Part
     from acp_agent.events import Event, Option
     from acp_agent.extend.commands.table import Entry
@@ -74,6 +75,18 @@ class Servers(Protocol):
         ...
 
 
+class Project(Protocol):
+    """config.project.Project. Each of these may take a while and has to be called in a thread."""
+
+    shown: str
+
+    def look(self) -> Trust | None: ...
+
+    def give(self, digest: str) -> Trust | None: ...
+
+    def withdraw(self) -> bool: ...
+
+
 class Permissions(Protocol):
     """permission.gate.Gate, as far as a person may look into it."""
 
@@ -125,6 +138,11 @@ class Desk(Protocol):
     @property
     def servers(self) -> Servers | None:
         """None when there are none."""
+        ...
+
+    @property
+    def project(self) -> Project:
+        """The settings of the project, and the user's word on them."""
         ...
 
     def checks(self) -> Iterable[Callable[[], Sequence[Finding]]]:

@@ -52,6 +52,15 @@ COMMANDS: tuple[Entry, ...] = (
         "settings, guarded or secret stays so.",
     ),
     Entry(
+        "trust",
+        "What the project's settings ask for, and whether you trust it",
+        "trust:trust",
+        "[yes|no]",
+        "Programs to run, models to reach and rules that allow are ignored until you say `/trust yes` to "
+        "what `/trust` shows. A later change has to be trusted anew. It counts for sessions begun or loaded "
+        "afterwards.",
+    ),
+    Entry(
         "compact",
         "Sum up the conversation to make room",
         "conversation:compact",

@@ -26,7 +26,7 @@ many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], dea
 
 def test_nothing_configured(place: Place) -> None:
     loaded = place.load()
-    assert loaded == (Settings(), (), (), ())
+    assert loaded == (Settings(), (), (), (), None)
     assert require(loaded) is loaded.settings
     assert loaded.settings.permission.mode == "standard"
     assert loaded.settings.timeouts.stream_chunk_secs == 300

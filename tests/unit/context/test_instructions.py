@@ -30,7 +30,7 @@ def write(path: Path, text: str) -> None:
 
 def told(tmp_path: Path, cwd: Path) -> list[str]:
     instructions = Instructions(tmp_path / "own", cwd, tmp_path / "home")
-    return [section.split(":\n", 1)[1].strip() for section in instructions.sections()]
+    return [section.split(":\n", 1)[1].strip() for section in instructions.read().texts]
 
 
 def test_the_most_general_comes_first(tmp_path: Path, checkout: Path) -> None:
