@@ -152,7 +152,7 @@ def phrases(settings: JsonObject) -> tuple[str, ...]:
 def _phrases(settings: JsonObject) -> Iterator[str]:
     for name, entry in (as_object(settings.get("mcp_servers")) or {}).items():
         fields = as_object(entry) or {}
-        where = fields.get("command") or fields.get("url") or "more of its settings"
+        where = fields.get("command") or _bare(str(fields.get("url") or "")) or "more of its settings"
         args = fields.get("args")
         words = [where, *(cast("list[object]", args) if isinstance(args, list) else [])]
         yield f"run the MCP server `{_short(name)}` ({_short(' '.join(map(str, words)))})"

@@ -71,10 +71,11 @@ class Trust(NamedTuple):
         """What has come and gone since it was trusted: lines that begin with `+` and `-`."""
         if self.kept is None or self.kept.digest == self.demands.digest:
             return ()
-        from difflib import ndiff
+        from difflib import unified_diff
 
-        found = ndiff(self.kept.lines, self.demands.lines)
-        return tuple(line for line in found if line[:1] in "+-") or ("(what is hidden has changed)",)
+        found = [*unified_diff(self.kept.lines, self.demands.lines, n=0, lineterm="")][2:]  # without names
+        changed = (f"{line[0]} {line[1:]}" for line in found if line[0] in "+-")
+        return tuple(changed) or ("(what is hidden has changed)",)
 
 
 def judge(file: Path, cwd: Path, settings: JsonObject, env: Mapping[str, str], *, given: bool) -> Trust:

@@ -489,6 +489,20 @@ ended  MUST  session-setup; clients kill agents
 """,
 )
 
+TRUST = entries(
+    "trust",
+    """
+first  INTEROP  CVE-2025-59536 and its like
+    Nothing that a project's settings have run, redirect or allow counts before the user trusts it.
+changed  INTEROP  CVE-2025-54136
+    Trust is about exactly what was shown: other settings, or another script that they name, are not trusted.
+loaded  INTEROP  session-setup
+    A session that is loaded or resumed is judged anew; nothing of trust comes from its journal.
+instructions  INTEROP  security of AGENTS.md
+    What hides in instruction files is shown, and those of dependencies are data.
+""",
+)
+
 REMOTE = entries(
     "remote",
     """
@@ -557,6 +571,7 @@ REQUIREMENTS = (
     *SERVICES,
     *TERMINALS,
     *MCP,
+    *TRUST,
     *REMOTE,
     *CLIENTS,
 )
