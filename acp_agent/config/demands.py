@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.config.document import without_credentials
 from acp_agent.config.reading import JsonObject, as_object
+from acp_agent.config.variables import expand, unset
 from acp_agent.invisible import visible
 from acp_agent.workspace.environment import is_secret
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 MOST_LINES = 400
 LONGEST_LINE = 4000
 """Nobody looks over more than that before saying yes."""
-MOST_NAMED = 2000
+MOST_NAMED = 8000
 """Names of files that are looked for."""
 MOST_BYTES = 32 << 20
 """Of all files together; they are read whenever a session begins."""
@@ -71,11 +72,11 @@ class Demands(NamedTuple):
         return tuple(map(visible, (*_lines(self.settings, ()), *files)))
 
 
-def demands_of(settings: JsonObject, bases: Sequence[Path], top: Path) -> Demands:
+def demands_of(settings: JsonObject, bases: Sequence[Path], top: Path, env: Mapping[str, str]) -> Demands:
     """What `settings` ask for. Paths in them begin at `bases`, `top` is the checkout; all without links."""
     reader = _Reader()
     found: dict[str, str] = {}
-    names = dict.fromkeys(_names({key: settings[key] for key in settings.keys() - _RUN_NOTHING}))
+    names = dict.fromkeys(_names({key: settings[key] for key in settings.keys() - _RUN_NOTHING}, env))
     reason = ""
     if len(names) > MOST_NAMED:
         reason = "they name too many files to be watched"
@@ -181,9 +182,10 @@ def _short(text: str) -> str:
 # Files ----------------------------------------------------------------------------------------------
 
 
-def _names(value: object) -> Iterator[str]:
+def _names(value: object, env: Mapping[str, str]) -> Iterator[str]:
     """What in the texts of a value may be the path of a file, or stand for one."""
-    for text in _texts(value):
+    for written in _texts(value):
+        text = written if unset(written, env) else expand(written, env)
         if "\0" in text:
             continue
         for word in dict.fromkeys((text, *_BETWEEN.split(text))):

@@ -27,7 +27,7 @@ State = Literal["trusted", "untrusted", "changed", "refused"]
 """changed: not trusted as it is now. refused: cannot be trusted, whatever the user says."""
 FILE = "trust.json"
 _VERSION = 1
-_LARGEST = 4 << 20
+_LARGEST = 16 << 20
 """Bytes of a record; ours are far smaller."""
 _NAMED = 5
 """Demands that a notice names."""
@@ -85,9 +85,8 @@ def judge(file: Path, cwd: Path, settings: JsonObject, env: Mapping[str, str], *
     """
     root = _root_of(file)
     top = _checkout(root)
-    demands = demands_of(
-        settings, tuple(Path(os.path.realpath(each)) for each in (cwd, root, file.parent)), top
-    )
+    bases = [Path(os.path.realpath(each)) for each in (cwd, root, file.parent)]
+    demands = demands_of(settings, bases, top, env)
     reason = _refusal(file, root, env) or demands.reason
     kept = _read(_record(env, root), root)
     state: State = "untrusted"

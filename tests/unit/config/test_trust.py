@@ -179,6 +179,7 @@ NAMED = {
     "the value of an option": {"command": "node", "args": ["--require=./tools/lint.py", "x"]},
     "words of a shell": {"command": "sh", "args": ["-c", "cd . && python3 'tools/lint.py'"]},
     "a variable": {"command": "node", "args": ["x"], "env": {"NODE_OPTIONS": "--require ./tools/lint.py"}},
+    "a reference": {"command": "python3", "args": ["${WHERE}/lint.py"]},
     "a module": {"command": "python3", "args": ["-m", "tools.lint"]},
     "a name without its ending": {"command": "node", "args": ["tools/lint"]},
 }
@@ -189,6 +190,7 @@ def test_another_script_is_not_trusted(place: Place, how: str) -> None:
     script = place.cwd / "tools" / "lint.py"
     script.parent.mkdir()
     script.write_text("print(1)", encoding="utf-8")
+    place.env["WHERE"] = str(script.parent)
     entry = json.loads(json.dumps(NAMED[how]).replace("{cwd}", str(place.cwd)))
     place.write_project({"mcp_servers": {"lint": entry}})
     assert give(place).holds
@@ -426,7 +428,7 @@ def test_secrets_are_neither_shown_nor_kept_but_watched(place: Place) -> None:
 
 def test_nothing_hides_on_paper(tmp_path: Path) -> None:
     names = {"a\nfile x = 1\u202e": {"command": "run\u200b\x1b[2J `rm`"}}
-    found = demands_of({"mcp_servers": names}, (tmp_path,), tmp_path)
+    found = demands_of({"mcp_servers": names}, (tmp_path,), tmp_path, {})
     assert all(line.isprintable() for line in (*found.lines, *phrases(found.settings)))
     assert not any(line.startswith("file x") for line in found.lines)
 
@@ -455,7 +457,7 @@ INERT = st.dictionaries(
 
 
 def digest(settings: dict[str, object], folder: Path) -> str:
-    return demands_of(settings, (folder,), folder).digest
+    return demands_of(settings, (folder,), folder, {}).digest
 
 
 def reordered(value: object) -> object:
