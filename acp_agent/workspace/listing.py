@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio.from_thread
 import anyio.to_thread
 
+from acp_agent.workspace.files import held
 from acp_agent.workspace.processes import CommandSpec, stream
 
 if TYPE_CHECKING:
@@ -36,16 +37,18 @@ class Listing(NamedTuple):
 
 
 async def files(folder: Path, programs: Programs, *, hidden: bool) -> Listing:
-    """The regular files under `folder`, within SEARCH_LIMIT_S."""
-    if programs.rg:
-        command = [programs.rg, "--files", "--null", *rg_options(folder, hidden=hidden), "--", "./"]
-        return await _names(command, folder)
-    if programs.git and in_checkout(folder):
-        listing = await _git_files(programs.git, folder)
-        if listing:
-            names = [name for name in listing.names if hidden or not _is_hidden(name)]
-            return await anyio.to_thread.run_sync(_regular, folder, Listing(names, listing.complete))
-    return await anyio.to_thread.run_sync(_walk, folder, hidden)
+    """The regular files under a real folder, within SEARCH_LIMIT_S. Raises ToolError."""
+    checkout = in_checkout(folder)
+    with held(folder) as here:
+        if programs.rg:
+            command = [programs.rg, "--files", "--null", *rg_options(folder, hidden=hidden), "--", "./"]
+            return await _names(command, here)
+        if programs.git and checkout:
+            listing = await _git_files(programs.git, here)
+            if listing:
+                names = [name for name in listing.names if hidden or not _is_hidden(name)]
+                return await anyio.to_thread.run_sync(_regular, here, Listing(names, listing.complete))
+        return await anyio.to_thread.run_sync(_walk, here, hidden)
 
 
 def rg_options(folder: Path, *, hidden: bool) -> list[str]:
