@@ -85,9 +85,10 @@ class Whole:
             text += f"\n[… {self.characters - self._limit} more characters left out …]\n"
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            real = path.parent.resolve() / path.name
         except OSError as error:
             raise trouble("write", path, error) from error
-        write_bytes(path, text.encode("utf-8", "replace"))
+        write_bytes(real, text.encode("utf-8", "replace"))
 
 
 class Kept:
