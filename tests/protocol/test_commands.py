@@ -218,8 +218,8 @@ async def test_why_not_yet(session: Session, workbench: Workbench) -> None:
     await session.prompt("/allow execute python3 x.py")
     assert (await session.prompt('/why bash {"command": "python3 x.py"}')).text.startswith("```\nallow: ")
     assert "secrets: " in (await session.prompt("/why read .env")).text
-    for tool in ("write", "edit"):
-        assert "guarded files: " in (await session.prompt(f"/why {tool} .git/config")).text
+    for name in ("write", "edit"):
+        assert "guarded files: " in (await session.prompt(f"/why {name} .git/config")).text
     await session.set_mode("plan")
     assert (await session.prompt("/why bash touch made.txt")).text.startswith("```\ndeny: ")
     assert (await session.prompt("/why mcp__a__b {}")).text.startswith("```\ndeny: ")
