@@ -13,6 +13,9 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from acp_agent.assembly.deciding import Circumstances, Deciding
+from acp_agent.errors import ToolError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -130,9 +133,9 @@ def template(folder: Path) -> Path:
         path.write_text(text, encoding="utf-8")
     for name in ("x", "rg"):
         (folder / name).chmod(0o755)
-    _git(folder, "init", "-q", "--template=")
-    _git(folder, "add", ".")
-    _git(folder, "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qm", "first")
+    git(folder, "init", "-q", "--template=")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qm", "first")
     return folder
 
 
@@ -161,10 +164,21 @@ def lay(bench: Workbench, case: Case, repository: Path) -> Ground:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(ground.filled(target))
     for key, value in case.git.items():
-        _git(workspace, "config", key, value)
+        git(workspace, "config", key, value)
     return ground
 
 
-def _git(folder: Path, *words: str) -> None:
+def decided(ground: Ground, probe: str | JsonObject) -> tuple[str, set[str]]:
+    """What is decided, as `acp-agent why` does, and what is claimed; a call that cannot be made is a denial."""
+    deciding = Deciding(Circumstances(str(ground.cwd)), os.environ)
+    try:
+        explained = deciding.consider(*ground.call(probe))
+    except ToolError:
+        return "deny", set()
+    return explained.decision.verdict, {claim.resource for claim in explained.claims}
+
+
+def git(folder: Path, *words: str) -> None:
+    """Without anybody's own configuration."""
     env = {**os.environ, **QUIET}
     subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, env=env, timeout=20)

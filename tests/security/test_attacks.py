@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from acp_agent.assembly.deciding import Circumstances, Deciding
-from acp_agent.errors import ToolError
-from tests.security.cases import MARKER, Case, Ground, cases, lay, settle, template
+from tests.security.cases import MARKER, Case, Ground, cases, decided, lay, settle, template
 from tests.support.client import choose
 from tests.support.phrases import call, script, tool
 from tests.support.session import new_session
@@ -59,20 +57,10 @@ def test_decision(
     for name, value in bench.environment().items():
         monkeypatch.setenv(name, value)
     before = ground.everything()
-    verdict, resources = decided(ground, case, probe)
+    verdict, resources = decided(ground, probe)
     assert verdict in case.verdict
     assert {os.path.realpath(ground.filled(each)) for each in case.claims} <= resources
     assert ground.everything() == before
-
-
-def decided(ground: Ground, case: Case, probe: str | JsonObject) -> tuple[str, set[str]]:
-    """What is decided and what is claimed; a call that cannot be made is a denial."""
-    deciding = Deciding(Circumstances(str(ground.cwd)), os.environ)
-    try:
-        explained = deciding.consider(*ground.call(probe))
-    except ToolError:
-        return "deny", set()
-    return explained.decision.verdict, {claim.resource for claim in explained.claims}
 
 
 class _Tried(NamedTuple):
