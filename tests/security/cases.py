@@ -169,7 +169,7 @@ def lay(bench: Workbench, case: Case, repository: Path) -> Ground:
 
 
 def decided(ground: Ground, probe: str | JsonObject) -> tuple[str, set[str]]:
-    """What is decided, as `acp-agent why` does, and what is claimed; a call that cannot be made is a denial."""
+    """What is decided, as `acp-agent why` does, and what is claimed. What cannot be called is denied."""
     deciding = Deciding(Circumstances(str(ground.cwd)), os.environ)
     try:
         explained = deciding.consider(*ground.call(probe))
