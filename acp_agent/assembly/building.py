@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.deciding import Footing, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
 from acp_agent.context.instructions import Instructions
@@ -14,8 +15,6 @@ from acp_agent.context.prompt import SessionContext
 from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, TitleChanged
 from acp_agent.extend.commands.registry import Registry
-from acp_agent.permission.gate import Gate
-from acp_agent.permission.rules import Rule
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
@@ -40,8 +39,7 @@ if TYPE_CHECKING:
     from acp_agent.health import Finding, Surroundings
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
-    from acp_agent.permission.claims import Claim
-    from acp_agent.permission.gate import Asker
+    from acp_agent.permission.gate import Asker, Gate
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
     from acp_agent.tools.registry import Toolset, ToolSource
@@ -90,6 +88,10 @@ class Ground(NamedTuple):
     def roots(self) -> tuple[Path, ...]:
         return (self.cwd, *self.folders)
 
+    @property
+    def footing(self) -> Footing:
+        return Footing(self.settings, self.roots, self.env)
+
 
 class Company(NamedTuple):
     """Who a session deals with: who watches, who is asked, who else listens."""
@@ -107,7 +109,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     before = begun.before()
     past = before.past.events if before.past else ()
     history, ledger = History(past), Ledger(begun.events())
-    gate = Gate(_rules(settings), settings.permission.mode, company.asker, roots=ground.roots)
+    gate = gate_of(ground.footing, company.asker)
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
@@ -178,13 +180,6 @@ def _options(gate: Gate, found: Sequence[Route], settings: Settings) -> Options:
     return Options(gate, found, connect, Defaults(level, settings.show_thoughts, settings.context_files))
 
 
-def _rules(settings: Settings) -> list[Rule]:
-    return [
-        Rule(rule.operation, rule.pattern, rule.action, only_tightens=rule.only_tightens)
-        for rule in settings.permission.rules
-    ]
-
-
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:
     def fit(data: bytes, bounds: Bounds) -> Fitted:
         return adapter("images.fit")(data, bounds)
@@ -208,16 +203,9 @@ def _toolset(
 ) -> Toolset:
     """`outputs` is the folder for output that is too long to be shown."""
     from acp_agent.tools.question import Questions
-    from acp_agent.tools.registry import Limits, Toolset, builtin
+    from acp_agent.tools.registry import Toolset
     from acp_agent.workspace.terminals import Consoles
 
-    def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
-        from acp_agent.permission.shell import analyse as analyse_shell
-
-        return analyse_shell(command, folder, ground.roots, adapter("shell.bash"))
-
-    timeouts = ground.settings.timeouts
-    limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
     consoles = Consoles(ground.settings.terminal, audience, outputs)
-    tools = builtin(workspace, analyse, limits, consoles=consoles)
+    tools = tools_of(ground.footing, workspace, consoles)
     return Toolset(tools, [Questions(audience), *sources])

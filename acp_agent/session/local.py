@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from acp_agent.extend.commands.table import Entry
     from acp_agent.health import Finding
     from acp_agent.models.stream import Model
+    from acp_agent.permission.explaining import Explained
     from acp_agent.session.journal import Record
     from acp_agent.session.session import Asked, Parts
     from acp_agent.turn.aside import Aside
@@ -141,6 +142,12 @@ class LocalTurn:
     @property
     def permissions(self) -> Permissions:
         return self._parts.gate
+
+    def consider(self, tool: str, text: str) -> Explained:
+        from acp_agent.turn.considering import arguments_of, consider
+
+        toolset = self._parts.toolset
+        return consider(toolset, self._parts.gate, tool, arguments_of(toolset, tool, text))
 
     @property
     def ledger(self) -> Ledger:

@@ -22,7 +22,7 @@ from acp_agent.tools.schemas import accepted
 from acp_agent.tools.shortening import one_line, without_middle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from acp_agent.events import Location, Shown, ToolKind
     from acp_agent.extend.server import Server
@@ -111,6 +111,24 @@ def _names(server: str, tool: str) -> Iterator[str]:
         number += 1
 
 
+def claim_by_name(name: str, servers: Iterable[str]) -> Claim | None:
+    """What a call of the tool that a model knows by this name claims; None for what is no such name.
+
+    `servers` are the names of servers, which need not run. Characters that services do not take, and
+    what of a long name was cut off, cannot be told from the name.
+    """
+    for server in sorted(servers, key=len, reverse=True):
+        tool = name.removeprefix(_NO_NAME.sub("_", f"mcp__{server}__"))
+        if tool and tool != name:
+            return _claim(f"{server}/{tool}")
+    server, _, tool = name.removeprefix("mcp__").partition("__")
+    return _claim(f"{server}/{tool}") if server and tool else None
+
+
+def _claim(resource: str) -> Claim:
+    return Claim("mcp", resource)
+
+
 class McpTool:
     kind: ToolKind = "other"
     reads_only = False  # whatever the server says
@@ -142,7 +160,7 @@ class McpCall:
         return one_line(f"Call {self._resource}")
 
     def claims(self) -> tuple[Claim, ...]:
-        return (Claim("mcp", self._resource),)
+        return (_claim(self._resource),)
 
     async def preview(self) -> tuple[Shown, ...]:
         return (self._sent(),) if self._arguments else ()

@@ -208,6 +208,28 @@ async def test_why(session: Session) -> None:
     assert "is no number" in (await session.prompt("/why 9")).text
 
 
+async def test_why_not_yet(session: Session, workbench: Workbench) -> None:
+    """What would happen is told, and nothing happens."""
+    text = (await session.prompt("/why bash touch made.txt")).text
+    assert text.startswith("```\nask: ")
+    assert "1. execute touch made.txt" in text
+    assert "no opinion: hard floor" in text
+    assert "/allow" in text
+    await session.prompt("/allow execute python3 x.py")
+    assert (await session.prompt('/why bash {"command": "python3 x.py"}')).text.startswith("```\nallow: ")
+    assert "secrets: " in (await session.prompt("/why read .env")).text
+    for name in ("write", "edit"):
+        assert "guarded files: " in (await session.prompt(f"/why {name} .git/config")).text
+    await session.set_mode("plan")
+    assert (await session.prompt("/why bash touch made.txt")).text.startswith("```\ndeny: ")
+    assert (await session.prompt("/why mcp__a__b {}")).text.startswith("```\ndeny: ")
+    assert "no tool 'frob'" in (await session.prompt("/why frob x")).text
+    assert "has to be written as JSON" in (await session.prompt("/why todo x")).text
+    assert session.client.calls("session/request_permission") == []
+    assert not (workbench.project / "made.txt").exists()
+    assert "Nothing has been decided" in (await session.prompt("/why")).text
+
+
 async def test_allow(session: Session, workbench: Workbench) -> None:
     assert "Nothing is stored" in (await session.prompt("/allow")).text
     await session.set_mode("accept")

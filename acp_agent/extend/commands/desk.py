@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from acp_agent.models.messages import ModelRequest
     from acp_agent.models.stream import Model
     from acp_agent.permission.claims import Operation
+    from acp_agent.permission.explaining import Explained
     from acp_agent.permission.gate import Remembered, Rule
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.ledger import Ledger
@@ -115,6 +116,10 @@ class Desk(Protocol):
 
     @property
     def permissions(self) -> Permissions: ...
+
+    def consider(self, tool: str, text: str) -> Explained:
+        """What would happen to a call now; `text` is JSON or the tool's first argument. Raises ToolError."""
+        ...
 
     @property
     def ledger(self) -> Ledger: ...

@@ -1,19 +1,21 @@
-"""/why and /allow: what was decided, by whom, and what has been settled for the session."""
+"""/why and /allow: what was or would be decided, by whom, and what has been settled for the session."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING, get_args
 
+from acp_agent.console import fenced
 from acp_agent.extend.commands.markdown import bullets, code, plain
 from acp_agent.permission.claims import Operation
 from acp_agent.permission.deciders import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from acp_agent.extend.commands.desk import Answer, Desk, Words
     from acp_agent.permission.deciders import Vote
+    from acp_agent.permission.explaining import Explained
     from acp_agent.permission.gate import Remembered, Rule
 
 LISTED = 10
@@ -40,6 +42,9 @@ AGAIN = "`/mode restrictive` asks about edits too; rules in the settings can ask
 
 
 async def why(desk: Desk, words: Words) -> Answer:
+    if words.text and not words.text.isdecimal():
+        tool, *rest = words.text.split(maxsplit=1)
+        return _considered(desk.consider(tool, "".join(rest)))
     latest = list(reversed(desk.permissions.decisions))
     if not latest:
         return NOTHING_DECIDED
@@ -47,10 +52,19 @@ async def why(desk: Desk, words: Words) -> Answer:
         lines = [f"{at}. {_outcome(each)}: {_title(each)}" for at, each in enumerate(latest[:LISTED], 1)]
         more = f" ({len(latest)} can be asked about.)" if len(latest) > LISTED else ""
         return "\n".join(lines) + f"\n\n`/why N` says more about one.{more}"
-    at = int(words.text) if words.text.isdecimal() else 0
+    at = int(words.text)
     if not 1 <= at <= len(latest):
         return f"{code(words.text)} is no number from 1, the latest decision, to {len(latest)}."
     return _explained(latest[at - 1])
+
+
+def _considered(explained: Explained) -> str:
+    return "\n\n".join((fenced(explained.as_text()), *_advice(settled(explained.decision))))
+
+
+def _advice(votes: Iterable[Vote]) -> Iterable[str]:
+    """How to change what was decided, each way once."""
+    return dict.fromkeys(CHANGES.get(vote.decider) or _usual(vote) for vote in votes)
 
 
 def _explained(decided: Remembered) -> str:
@@ -60,8 +74,7 @@ def _explained(decided: Remembered) -> str:
         parts.append("It has no effect outside of the conversation.")
     else:
         parts.append(bullets(_vote(vote) for vote in votes))
-    advice = [CHANGES.get(vote.decider) or _usual(vote) for vote in votes]
-    return "\n\n".join([*parts, *dict.fromkeys(advice)])
+    return "\n\n".join([*parts, *_advice(votes)])
 
 
 def _vote(vote: Vote) -> str:

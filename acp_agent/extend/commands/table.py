@@ -37,10 +37,12 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry(
         "why",
-        "Why something was allowed, asked or denied",
+        "Why something was, or would be, allowed, asked or denied",
         "permissions:why",
-        "[NUMBER]",
-        "Lists the latest decisions; with a number, who said what about that one and how to change it.",
+        "[NUMBER | TOOL INPUT]",
+        "Lists the latest decisions; with a number, who said what about that one and how to change it. With "
+        "a tool and its input (`/why bash rm -rf build`, `/why read .env`, or JSON), what would happen to "
+        "that call now; nothing is run.",
     ),
     Entry(
         "allow",
