@@ -103,15 +103,13 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         prog="acp-agent",
         description="A coding agent for editors that speak the Agent Client Protocol. Without a command it "
         "is that agent, on standard input and output: this is what an editor's configuration names.",
-        allow_abbrev=False,
         epilog="`acp-agent COMMAND --help` tells more; `acp-agent demo` shows it at work.",
     )
     parser.add_argument("--version", action="version", version=f"acp-agent {__version__}")
     add_overrides(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, summary in COMMANDS.items():
-        about = summary[0].upper() + summary[1:] + "."
-        command = commands.add_parser(name, help=summary, description=about, allow_abbrev=False)
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name in arguments:  # only the one that is meant is worth importing
             _command(name).add_arguments(command)
     return parser

@@ -178,7 +178,7 @@ def test_line_by_line(bench: Workbench) -> None:
         "no JSON",
         '{"tool": "bash", "input": {"command": "touch x"}, "mode": "yolo", "sandbox": "off"}',
         '{"tool": "frob", "input": {}}',
-        '{"tool": "bash", "input": {"command": "touch x"}, "folder": "x"}',
+        '{"tool": "bash", "input": {"command": "touch x"}, "id": "what the caller likes"}',
         '{"tool": "bash", "input": "ls"}',
         '{"tool": "bash", "input": {"command": "ls"}, "mode": 3}',
         '{"tool": "bash", "input": {"command": "ls"}, "mode": "wild"}',
@@ -192,7 +192,7 @@ def test_line_by_line(bench: Workbench) -> None:
     answers: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
     assert (status, errors) == (0, "")
     decisions = [answer.get("decision") for answer in answers]
-    assert decisions == ["allow", None, "allow", *[None] * 6, "deny", "allow", "deny"]
+    assert decisions == ["allow", None, "allow", None, "deny", *[None] * 4, "deny", "allow", "deny"]
     assert all(answer.get("error") for answer in answers if "decision" not in answer)
     assert answers[10]["claims"][0]["resource"] == str(other / "x")
     assert everything(bench.root) == before
