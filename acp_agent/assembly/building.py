@@ -21,10 +21,15 @@ from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.session.store import is_id
+from acp_agent.tools.question import Questions
+from acp_agent.tools.registry import Limits, Toolset, builtin
+from acp_agent.tools.reviewing import Reviewing
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
+from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
+from acp_agent.workspace.terminals import Consoles
 from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
     from acp_agent.permission.gate import Asker
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
-    from acp_agent.tools.registry import Toolset, ToolSource
+    from acp_agent.tools.registry import ToolSource
     from acp_agent.workspace.workspace import Workspace
 
 
@@ -105,11 +110,14 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
-    feed = Feed((begun.journal, history, company.keeper, *watching), audience.drain)
+    changes = _changes(ground)
+    ahead = (changes,) if changes else ()
+    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain)
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience)
-    outputs = _outputs(ground.env, begun.id)
+    consoles = Consoles(settings.terminal, audience, _outputs(ground.env, begun.id))
+    reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
     servers = connected_servers(ground, lambda what: feed.emit(NoticeRaised("warning", what)))
     parts = Parts(
         journal=begun.journal,
@@ -118,7 +126,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, workspace, audience, outputs, servers.sources),
+        toolset=_toolset(ground, workspace, consoles, reviewing, [Questions(audience), *servers.sources]),
         context=SessionContext(ground.cwd, ground.folders, instructions),
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
@@ -131,7 +139,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
             checks=lambda: _checks(ground),
             servers=servers.servers,
         ),
-        services=servers.services,
+        services=(*servers.services, *ahead),
     )
     for event in loose_ends(past):
         feed.emit(event)
@@ -180,18 +188,20 @@ def _checks(ground: Ground) -> Iterable[Callable[[], Sequence[Finding]]]:
     return checks(ground.surroundings)
 
 
+def _changes(ground: Ground) -> Changes | None:
+    """What looks at the files around commands, where that is wanted."""
+    if not ground.settings.show_command_changes:
+        return None
+    return Changes(ground.roots, which("git", ground.cwd), (paths.data_dir(ground.env),))
+
+
 def _toolset(
     ground: Ground,
     workspace: Workspace,
-    audience: Audience,
-    outputs: Path,
+    consoles: Consoles,
+    reviewing: Reviewing | None,
     sources: Sequence[ToolSource],
 ) -> Toolset:
-    """`outputs` is the folder for output that is too long to be shown."""
-    from acp_agent.tools.question import Questions
-    from acp_agent.tools.registry import Limits, Toolset, builtin
-    from acp_agent.workspace.terminals import Consoles
-
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
         from acp_agent.permission.shell import analyse as analyse_shell
 
@@ -199,6 +209,5 @@ def _toolset(
 
     timeouts = ground.settings.timeouts
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
-    consoles = Consoles(ground.settings.terminal, audience, outputs)
-    tools = builtin(workspace, analyse, limits, consoles=consoles)
-    return Toolset(tools, [Questions(audience), *sources])
+    tools = builtin(workspace, analyse, limits, consoles=consoles, reviewing=reviewing)
+    return Toolset(tools, sources)
