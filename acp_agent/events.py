@@ -43,6 +43,8 @@ class ShownDiff(NamedTuple):
     old_form: str = ""
     """What the texts do not say of the file's bytes (see workspace.text.Text.form)."""
     new_form: str = ""
+    deleted: bool = False
+    """The file is gone; `new_text` is empty then."""
 
 
 class ShownCommand(NamedTuple):

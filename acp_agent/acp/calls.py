@@ -119,7 +119,8 @@ class Calls:
         if event.content is not None:
             command = _command(event.content)
             call.command = command.command if command else call.command
-            content = _content(call, event.content, running=isinstance(event, e.ToolCallProgress))
+            runs = isinstance(event, e.ToolCallProgress) or call.known.get("status") == "in_progress"
+            content = _content(call, event.content, running=runs)
             if content != call.known.get("content", []):
                 fields["content"] = content
         if isinstance(event, e.ToolCallUpdated):

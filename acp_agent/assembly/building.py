@@ -20,10 +20,15 @@ from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.session.store import is_id
+from acp_agent.tools.question import Questions
+from acp_agent.tools.registry import Toolset
+from acp_agent.tools.reviewing import Reviewing
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
+from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
+from acp_agent.workspace.terminals import Consoles
 from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -42,7 +47,6 @@ if TYPE_CHECKING:
     from acp_agent.permission.gate import Asker, Gate
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
-    from acp_agent.tools.registry import Toolset, ToolSource
     from acp_agent.workspace.workspace import Workspace
 
 
@@ -113,10 +117,13 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
-    feed = Feed((begun.journal, history, company.keeper, *watching), audience.drain)
+    changes = _changes(ground)
+    ahead = (changes,) if changes else ()
+    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience)
-    outputs = _outputs(ground.env, begun.id)
+    consoles = Consoles(settings.terminal, audience, _outputs(ground.env, begun.id))
+    reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
 
     def warn(what: str) -> None:
         feed.emit(NoticeRaised("warning", what))
@@ -130,7 +137,10 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, workspace, audience, outputs, servers.sources),
+        toolset=Toolset(
+            tools_of(ground.footing, workspace, consoles, reviewing),
+            [Questions(audience), *servers.sources],
+        ),
         context=SessionContext(ground.cwd, ground.folders, instructions, warn),
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
@@ -144,7 +154,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
             servers=servers.servers,
             project=ground.project,
         ),
-        services=servers.services,
+        services=(*servers.services, *ahead),
     )
     for event in loose_ends(past):
         feed.emit(event)
@@ -194,18 +204,8 @@ def _checks(ground: Ground) -> Iterable[Callable[[], Sequence[Finding]]]:
     return checks(ground.surroundings)
 
 
-def _toolset(
-    ground: Ground,
-    workspace: Workspace,
-    audience: Audience,
-    outputs: Path,
-    sources: Sequence[ToolSource],
-) -> Toolset:
-    """`outputs` is the folder for output that is too long to be shown."""
-    from acp_agent.tools.question import Questions
-    from acp_agent.tools.registry import Toolset
-    from acp_agent.workspace.terminals import Consoles
-
-    consoles = Consoles(ground.settings.terminal, audience, outputs)
-    tools = tools_of(ground.footing, workspace, consoles)
-    return Toolset(tools, [Questions(audience), *sources])
+def _changes(ground: Ground) -> Changes | None:
+    """What looks at the files around commands, where that is wanted."""
+    if not ground.settings.show_command_changes:
+        return None
+    return Changes(ground.roots, which("git", ground.cwd), (paths.data_dir(ground.env),))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from acp_agent.permission.explaining import Explained
     from acp_agent.tools.base import Tool
     from acp_agent.tools.registry import Toolset
+    from acp_agent.tools.reviewing import Reviewing
     from acp_agent.workspace.terminals import Consoles
     from acp_agent.workspace.workspace import Workspace
 
@@ -51,7 +52,9 @@ def _rules(settings: Settings) -> list[Rule]:
     ]
 
 
-def tools_of(footing: Footing, workspace: Workspace, consoles: Consoles) -> Sequence[Tool]:
+def tools_of(
+    footing: Footing, workspace: Workspace, consoles: Consoles, reviewing: Reviewing | None = None
+) -> Sequence[Tool]:
     """The tools that a session there has of its own."""
     from acp_agent.tools.registry import Limits, builtin
 
@@ -62,7 +65,7 @@ def tools_of(footing: Footing, workspace: Workspace, consoles: Consoles) -> Sequ
 
     timeouts = footing.settings.timeouts
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
-    return builtin(workspace, analyse, limits, consoles=consoles)
+    return builtin(workspace, analyse, limits, consoles=consoles, reviewing=reviewing)
 
 
 class Circumstances(NamedTuple):

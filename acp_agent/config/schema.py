@@ -116,6 +116,7 @@ class Settings(NamedTuple):
     context_files: bool = True
     max_tokens: int | None = None
     temperature: float | None = None
+    show_command_changes: bool = True
     terminal: Terminal = "auto"
     thought_level: str | None = None
     show_thoughts: bool = True

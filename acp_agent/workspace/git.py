@@ -77,7 +77,7 @@ class Git(NamedTuple):
         return CommandSpec(self.command(*arguments), self.cwd, LIMIT_S, environment(), stdin=stdin)
 
     async def run(self, *arguments: str, stdin: bytes = b"", room: int = ROOM_BYTES) -> Output:
-        """What git writes, the first `room` bytes of it. Raises ToolError when it cannot be started."""
+        """What git writes, the first `room` bytes of it."""
         data, errors, size = bytearray(), bytearray(), 0
 
         def take(piece: bytes) -> None:
@@ -85,7 +85,10 @@ class Git(NamedTuple):
             size += len(piece)
             data.extend(piece[: room - len(data)])
 
-        ending = await stream(self.spec(arguments, stdin), take, errors.extend)
+        try:
+            ending = await stream(self.spec(arguments, stdin), take, errors.extend)
+        except ToolError as error:
+            return Output(b"", 0, str(error))
         if ending.timed_out:
             return Output(b"", 0, f"it took longer than {LIMIT_S:g} s")
         said = bytes(errors).decode("utf-8", "replace").strip()[:500]

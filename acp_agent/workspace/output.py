@@ -76,11 +76,15 @@ class Whole:
             self._pieces.append(text[:room])
         self.characters += len(text)
 
+    def text(self) -> str:
+        """What was kept of it, readable."""
+        return plain("".join(self._pieces))
+
     def save(self, path: Path) -> None:
         """Writes the file, in a folder for its owner alone. Raises ToolError."""
         from acp_agent.workspace.files import trouble, write_bytes
 
-        text = plain("".join(self._pieces))
+        text = self.text()
         if self.characters > self._limit:
             text += f"\n[… {self.characters - self._limit} more characters left out …]\n"
         try:

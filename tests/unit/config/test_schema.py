@@ -70,6 +70,7 @@ EVERY_KEY: dict[str, Any] = {
     "context_files": False,
     "max_tokens": 1000,
     "temperature": 0.7,
+    "show_command_changes": False,
     "terminal": "editor",
     "thought_level": "high",
     "show_thoughts": False,
