@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +48,47 @@ def pieces(text: str, limit: int) -> Iterator[str]:
                 end = escape
         yield text[start:end]
         start = end
+
+
+PADDING = 24
+"""More blanks or line breaks in a row are counted, not shown: they push text out of sight."""
+_PADDED = re.compile(rf" {{{PADDING},}}|(?:[ \t]*\n){{{PADDING},}}|\t{{{PADDING},}}")
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
+"""What shows as nothing, beside the categories of control characters and separators."""
+
+
+def visible(text: str) -> str:
+    """The text on one line, with every character that a person would not see written out."""
+    return _written_out(text, " ")
+
+
+def visible_lines(text: str) -> str:
+    """The same of several lines, indented by tabs or blanks."""
+    return _written_out(text, " \n\t")
+
+
+def _written_out(text: str, kept: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(char if char in kept or _is_seen(char) else f"\\u{{{ord(char):x}}}" for char in text)
+    return _PADDED.sub(_counted, text) if "  " in text or "\n" in text or "\t" in text else text
+
+
+def _is_seen(char: str) -> bool:
+    if char in _BLANK or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+        return False
+    return unicodedata.category(char)[0] not in "CZ"
+
+
+def _counted(padding: re.Match[str]) -> str:
+    lines = padding[0].count("\n")
+    return f"\n[{lines} line breaks]\n" if lines else f"[{len(padding[0])} blanks]"
+
+
+def coded(text: str) -> str:
+    """`text`, which is one line, as code in Markdown, whatever backticks are in it."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}" if text else "``"
 
 
 def fenced(text: str, language: str = "") -> str:

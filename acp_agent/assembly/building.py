@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from acp_agent.assembly.adapters import adapter, connect
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
+from acp_agent.config.command_lists import VARIABLE, command_lists
+from acp_agent.config.schema import OUTSIDE, outside_rules
 from acp_agent.context.instructions import Instructions
 from acp_agent.context.mentioned import Mentioned
 from acp_agent.context.prompt import SessionContext
 from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, TitleChanged
 from acp_agent.extend.commands.registry import Registry
-from acp_agent.permission.gate import Gate
+from acp_agent.permission.gate import Gate, Policy
+from acp_agent.permission.lists import Lists, beyond, imposed
 from acp_agent.permission.rules import Rule
+from acp_agent.session.granted import project_grants
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from acp_agent.config.schema import Settings
+    from acp_agent.config.schema import PermissionSettings, Settings
     from acp_agent.context.images import Bounds, Fitted
     from acp_agent.events import Event, Listener
     from acp_agent.extend.servers import ServerSpec
@@ -101,7 +105,8 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     before = begun.before()
     past = before.past.events if before.past else ()
     history, ledger = History(past), Ledger(begun.events())
-    gate = Gate(_rules(settings), settings.permission.mode, company.asker, roots=ground.roots)
+    gate = _gate(ground, company.asker)
+    audience.answer_within_s = settings.permission.ask_timeout_secs or None
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
@@ -159,11 +164,47 @@ def _options(gate: Gate, found: Sequence[Route], settings: Settings) -> Options:
     return Options(gate, found, connect, Defaults(level, settings.show_thoughts, settings.context_files))
 
 
-def _rules(settings: Settings) -> list[Rule]:
+def _gate(ground: Ground, asker: Asker) -> Gate:
+    permission = ground.settings.permission
+    lists = _lists(ground.env)
+    return Gate(
+        rules_of(permission),
+        permission.mode,
+        asker,
+        roots=ground.roots,
+        policy=Policy(imposed(lists) if lists else (), permission.doom_loop),
+        store=project_grants(ground.env, ground.cwd, ground.folders),
+    )
+
+
+def rules_in(cwd: Path, settings: Settings, env: Mapping[str, str]) -> list[Rule]:
+    """Every rule that holds in a folder: of the settings, of the environment, granted for the project."""
+    lists, store = _lists(env), project_grants(env, cwd)
     return [
-        Rule(rule.operation, rule.pattern, rule.action, only_tightens=rule.only_tightens)
-        for rule in settings.permission.rules
+        *rules_of(settings.permission),
+        *(imposed(lists) if lists else ()),
+        *(store.load() if store else ()),
     ]
+
+
+def _lists(env: Mapping[str, str]) -> Lists | None:
+    """The commands that the environment lists; None when it lists none."""
+    found = command_lists(env)
+    return Lists(found.allow, found.deny, found.redirects, VARIABLE) if found else None
+
+
+def rules_of(permission: PermissionSettings) -> list[Rule]:
+    """The rules of the settings in order; what they say of places outside is the weakest."""
+    outside = [
+        Rule(operation, each.pattern, each.action, outside=True)
+        for each in outside_rules(permission)
+        for operation in (OUTSIDE if each.operation == "both" else (each.operation,))
+    ]
+    said = [
+        Rule(each.operation, each.pattern, each.action, each.source, each.only_tightens, each.tool)
+        for each in permission.rules
+    ]
+    return [*outside, *said]
 
 
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:
@@ -192,10 +233,13 @@ def _toolset(
     from acp_agent.tools.registry import Limits, Toolset, builtin
     from acp_agent.workspace.terminals import Consoles
 
+    lists = _lists(ground.env)
+
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
         from acp_agent.permission.shell import analyse as analyse_shell
 
-        return analyse_shell(command, folder, ground.roots, adapter("shell.bash"))
+        claims = analyse_shell(command, folder, ground.roots, adapter("shell.bash"))
+        return (*claims, *beyond(command, claims, redirects=lists.redirects)) if lists else claims
 
     timeouts = ground.settings.timeouts
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)

@@ -24,6 +24,7 @@ COMMANDS = {
     "sessions": "list and show past sessions",
     "doctor": "check what the agent needs and say what to do",
     "editors": "print what to write into an editor's configuration",
+    "permission": "show the rules that hold, and what is granted for a project",
     "config": "show, check and describe the settings",
 }
 """Each is a module of this package with `add_arguments(parser)` and `run(args) -> exit status`."""

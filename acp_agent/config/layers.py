@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from acp_agent.config.schema import PermissionSettings
+
 _PROJECT_KEYS = frozenset({"max_agent_turns", "timeouts", "context_files", "permission"})
 """What an untrusted project may set. Anything else could run code or redirect money or credentials."""
 _STRICTER = ("restrictive", "plan")
@@ -65,6 +67,17 @@ def _rules(data: JsonObject) -> list[object]:
     return cast("list[object]", rules) if isinstance(rules, list) else []
 
 
+def with_sources(permission: PermissionSettings, layers: Sequence[Layer]) -> PermissionSettings:
+    """The settings that `layers`, all valid, were merged into, each rule with who says it."""
+    labels: list[str] = []
+    for layer in layers:
+        said = as_object(layer.data.get("permission"))
+        if said and isinstance(said.get("rules"), list):
+            labels = [*(labels if layer.adds_rules else ()), *[layer.label] * len(_rules(layer.data))]
+    rules = (rule._replace(source=label) for rule, label in zip(permission.rules, labels, strict=True))
+    return permission._replace(rules=tuple(rules))
+
+
 def restrain(data: JsonObject, *, turns: int, mode: object, known: frozenset[str]) -> Restrained:
     """What counts of the settings of a project that is not trusted.
 
@@ -91,6 +104,13 @@ def _tightening(permission: JsonObject, mode: object, notes: list[str]) -> JsonO
     if kept.get("mode") in MODES and kept["mode"] not in allowed:
         only = " or ".join(allowed)
         notes.append(f"permission.mode {kept.pop('mode')} is ignored: a project can only set {only}")
+    for key in ("external_directory", "doom_loop"):
+        if key in kept and kept[key] != "deny":
+            del kept[key]
+            notes.append(f"permission.{key} is ignored: a project can only set deny")
+    if "ask_timeout_secs" in kept:
+        del kept["ask_timeout_secs"]
+        notes.append("permission.ask_timeout_secs is ignored: a project cannot set it")
     rules = kept.get("rules")
     if isinstance(rules, list):
         own: list[object] = []
