@@ -163,6 +163,8 @@ def _planning(claim: Claim, situation: Situation) -> _Opinion:
 def _configured_denial(claim: Claim, situation: Situation) -> _Opinion:
     said = (_last_match(claim, situation), _strictest(claim, situation), _imposed(claim, situation))
     rule = next((rule for rule in said if rule and rule.action == "deny"), None)
+    if rule is None and situation.mode == "yolo" and (asks := said[-1]) and asks.action == "ask":
+        return "deny", f"{_ruled(asks)}, and the mode is yolo, which asks nobody"
     rule = rule or situation.grants.denial(claim)
     return ("deny", _ruled(rule)) if rule else _NONE
 
