@@ -254,7 +254,8 @@ class _Question:
                 chosen = await watcher.request_permission(
                     question.call.call_id, question.options, question.explanation
                 )
-                self.answer = Answer(*chosen)
+                if not self.settled.is_set():
+                    self.answer = Answer(*chosen)
             if scope.cancelled_caught:
                 self._asked -= 1
                 return

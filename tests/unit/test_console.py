@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp_agent.console import STYLE, last_lines, overwrite, pieces, plain
+from acp_agent.console import (
+    PADDING,
+    STYLE,
+    last_lines,
+    overwrite,
+    pieces,
+    plain,
+    visible,
+    visible_lines,
+)
 
 styles = st.sampled_from(["\x1b[31m", "\x1b[0m", "\x1b[2K", "\x1b[38;5;196m", "\x1b[1A"])
 styled = st.lists(styles | st.text("ab\n\r🌍", min_size=1, max_size=5), max_size=30).map("".join)
@@ -50,3 +59,35 @@ def test_plain_text_has_no_style(text: str) -> None:
 )
 def test_the_last_lines(text: str, limit: int, end: str) -> None:
     assert last_lines(text, limit) == end
+
+
+HIDDEN = (
+    "\x00\x1b\x7f\x85\xa0\xad\u034f\u115f\u180e\u200b\u200e\u2028"
+    "\u202e\u2066\u2800\u3164\ufe0f\ufeff\U000e0041"
+)
+
+
+@pytest.mark.parametrize("char", HIDDEN)
+def test_what_does_not_show_is_written_out(char: str) -> None:
+    for written in (visible(f"a{char}b"), visible_lines(f"a{char}b")):
+        assert written == f"a\\u{{{ord(char):x}}}b"
+
+
+@pytest.mark.parametrize("text", ["", "ls -la", "grüße 世界 🌍", "a  b   c"])
+def test_what_shows_stays(text: str) -> None:
+    assert visible(text) == visible_lines(text) == text
+
+
+def test_padding_is_counted() -> None:
+    assert visible("ls" + " " * 300 + "; rm -rf x") == "ls[300 blanks]; rm -rf x"
+    assert visible("a\nb\tc") == "a\\u{a}b\\u{9}c"
+    assert visible_lines("if x:\n        y\n\tz\n") == "if x:\n        y\n\tz\n"
+    assert visible_lines("a" + "  \n" * 40 + "b") == "a\n[40 line breaks]\nb"
+    assert visible_lines("a" + "\t" * 30 + "b") == "a[30 blanks]b"
+
+
+@given(st.text())
+def test_nothing_hides(text: str) -> None:
+    shown = visible(text)
+    assert shown.isprintable()
+    assert " " * PADDING not in shown
