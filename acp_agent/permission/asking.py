@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OptionKind = Literal["allow_once", "allow_always", "reject_once", "reject_always"]
 LONGEST_RULE = 160
 """Characters of a rule that an option still spells out."""
+LONGEST_TOLD = 600
+"""Characters of one command or rule in the explanation."""
 MOST_EXPLAINED = 12
 """Claims that are told of, of a call with more of them that ask."""
 
@@ -141,12 +143,21 @@ def explained(asking: Sequence[tuple[Claim, str]], options: Sequence[AskOption])
 
 
 def _told(claim: Claim, why: str) -> str:
-    why, resource = visible(why), visible(claim.resource)
-    if resource in why:
-        return why
-    return f"{_DOING.get(claim.operation, claim.operation)} {coded(resource)}: {why}"
+    """The whole command is shown above, so that a long one need not be told again."""
+    if claim.resource in why:
+        return _clipped(why)
+    return (
+        f"{_DOING.get(claim.operation, claim.operation)} {coded(_clipped(claim.resource))}: {_clipped(why)}"
+    )
+
+
+def _clipped(text: str) -> str:
+    text = visible(text)
+    return (
+        text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD // 2]} … {text[-LONGEST_TOLD // 2 :]}"
+    )
 
 
 def _stored(option: AskOption) -> str:
-    rules = dict.fromkeys(f"{rule.operation} {coded(visible(rule.pattern))}" for rule in option.rules)
+    rules = dict.fromkeys(f"{rule.operation} {coded(_clipped(rule.pattern))}" for rule in option.rules)
     return f"{' and '.join(rules)} for this {'project' if option.for_project else 'session'}"
