@@ -49,6 +49,13 @@ def pieces(text: str, limit: int) -> Iterator[str]:
         start = end
 
 
+def coded(text: str) -> str:
+    """`text`, which is one line, as code in Markdown, whatever backticks are in it."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}" if text else "``"
+
+
 def fenced(text: str, language: str = "") -> str:
     """`text` as a block of code for clients, which show Markdown."""
     fence = "```"

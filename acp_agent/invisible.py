@@ -22,6 +22,8 @@ _SHOWN_FORMATS = frozenset(
 """Signs of Arabic, Syriac and Kaithi that count as formats and have a shape."""
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
 """Letters and marks without a shape."""
+_BRAILLE_BLANK = "\u2800"
+"""A part of texts in Braille; in a title it is a blank that is none."""
 _JOINING = (
     (0x0600, 0x08FF),
     (0x0900, 0x0DFF),
@@ -41,6 +43,11 @@ _PRESENTATION = ("\ufe0e", "\ufe0f")
 _MARK = "\ufeff"
 
 
+PADDING = 24
+"""More blanks or line breaks in a row are counted, not shown: they push text out of sight."""
+_PADDED = re.compile(rf" {{{PADDING},}}|(?:[ \t]*\n){{{PADDING},}}|\t{{{PADDING},}}")
+
+
 class Revealed(NamedTuple):
     text: str
     hidden: int
@@ -48,10 +55,25 @@ class Revealed(NamedTuple):
 
 
 def visible(text: str) -> str:
-    """The text with every character that a person would not see written out, line ends included."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char if char == " " or _seen(char) else _written_out(char) for char in text)
+    """The text on one line, with every character that a person would not see written out, and long padding
+    counted."""
+    return _shown(text, " ")
+
+
+def visible_lines(text: str) -> str:
+    """The same of several lines, indented by tabs or blanks."""
+    return _shown(text, " \n\t")
+
+
+def _shown(text: str, kept: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(char if char in kept or _seen(char) else _written_out(char) for char in text)
+    return _PADDED.sub(_counted, text) if "  " in text or "\n" in text or "\t" in text else text
+
+
+def _counted(padding: re.Match[str]) -> str:
+    lines = padding[0].count("\n")
+    return f"\n[{lines} line breaks]\n" if lines else f"[{len(padding[0])} blanks]"
 
 
 def reveal(text: str) -> Revealed:
@@ -82,7 +104,9 @@ def _written_out(char: str) -> str:
 
 
 def _seen(char: str) -> bool:
-    return unicodedata.category(char)[0] not in "CZ" and char not in _BLANK and not _selects(char)
+    if char in _BLANK or char == _BRAILLE_BLANK or _selects(char):
+        return False
+    return unicodedata.category(char)[0] not in "CZ"
 
 
 def _selects(char: str) -> bool:

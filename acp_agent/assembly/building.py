@@ -114,6 +114,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     past = before.past.events if before.past else ()
     history, ledger = History(past), Ledger(begun.events())
     gate = gate_of(ground.footing, company.asker)
+    audience.answer_within_s = settings.permission.ask_timeout_secs or None
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.assembly.adapters import adapter
+from acp_agent.config.command_lists import VARIABLE, command_lists
 from acp_agent.config.load import Overrides, load, require
+from acp_agent.config.schema import OUTSIDE, outside_rules
 from acp_agent.errors import InvalidParams
-from acp_agent.permission.gate import Gate, Unattended
+from acp_agent.permission.gate import Gate, Policy, Unattended
+from acp_agent.permission.lists import Lists, beyond, imposed
 from acp_agent.permission.rules import Rule
+from acp_agent.session.granted import project_grants
 from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from acp_agent.config.schema import Settings
+    from acp_agent.config.schema import PermissionSettings, Settings
     from acp_agent.permission.asking import Asker
     from acp_agent.permission.claims import Claim
     from acp_agent.permission.explaining import Explained
@@ -42,14 +46,46 @@ class Footing(NamedTuple):
 
 def gate_of(footing: Footing, asker: Asker) -> Gate:
     """The gate of a session there."""
-    return Gate(_rules(footing.settings), footing.settings.permission.mode, asker, roots=footing.roots)
+    permission, (cwd, *folders) = footing.settings.permission, footing.roots
+    lists = _lists(footing.env)
+    return Gate(
+        rules_of(permission),
+        permission.mode,
+        asker,
+        roots=footing.roots,
+        policy=Policy(imposed(lists) if lists else (), permission.doom_loop),
+        store=project_grants(footing.env, cwd, folders),
+    )
 
 
-def _rules(settings: Settings) -> list[Rule]:
+def rules_in(footing: Footing) -> list[Rule]:
+    """Every rule that holds there: of the settings, of the environment, granted for the project."""
+    lists, store = _lists(footing.env), project_grants(footing.env, footing.roots[0])
     return [
-        Rule(rule.operation, rule.pattern, rule.action, only_tightens=rule.only_tightens)
-        for rule in settings.permission.rules
+        *rules_of(footing.settings.permission),
+        *(imposed(lists) if lists else ()),
+        *(store.load() if store else ()),
     ]
+
+
+def rules_of(permission: PermissionSettings) -> list[Rule]:
+    """The rules of the settings in order; what they say of places outside is the weakest."""
+    outside = [
+        Rule(operation, each.pattern, each.action, outside=True)
+        for each in outside_rules(permission)
+        for operation in (OUTSIDE if each.operation == "both" else (each.operation,))
+    ]
+    said = [
+        Rule(each.operation, each.pattern, each.action, each.source, each.only_tightens, each.tool)
+        for each in permission.rules
+    ]
+    return [*outside, *said]
+
+
+def _lists(env: Mapping[str, str]) -> Lists | None:
+    """The commands that the environment lists; None when it lists none."""
+    found = command_lists(env)
+    return Lists(found.allow, found.deny, found.redirects, VARIABLE) if found else None
 
 
 def tools_of(
@@ -58,10 +94,13 @@ def tools_of(
     """The tools that a session there has of its own."""
     from acp_agent.tools.registry import Limits, builtin
 
+    lists = _lists(footing.env)
+
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
         from acp_agent.permission.shell import analyse as analyse_shell
 
-        return analyse_shell(command, folder, footing.roots, adapter("shell.bash"))
+        claims = analyse_shell(command, folder, footing.roots, adapter("shell.bash"))
+        return (*claims, *beyond(command, claims, redirects=lists.redirects)) if lists else claims
 
     timeouts = footing.settings.timeouts
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)

@@ -25,6 +25,7 @@ COMMANDS = {
     "why": "say what would happen to a tool call, and who decides it",
     "doctor": "check what the agent needs and say what to do",
     "editors": "print what to write into an editor's configuration",
+    "permission": "show the rules that hold, and what is granted for a project",
     "config": "show, check and describe the settings",
     "trust": "look at what a project's settings ask for, and trust it or not",
 }

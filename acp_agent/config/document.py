@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from acp_agent.config.problems import dotted
 from acp_agent.config.schema import (
     McpServerEntry,
+    OutsideRule,
     PermissionRule,
     PermissionSettings,
     ProviderEntry,
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from acp_agent.config.reading import JsonObject
 
 _HIDDEN = "(hidden)"
-_OBJECTS = (Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, Timeouts, Remote)
+_OBJECTS = (
+    *(Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, OutsideRule),
+    *(Timeouts, Remote),
+)
 _SECRETS = frozenset({"api_key", "headers", "env"})
 _ADDRESSES = frozenset({"base_url", "url"})
 
@@ -60,7 +64,7 @@ def effective(resolved: Resolved) -> list[Line]:
 def _as_json(value: object) -> object:
     """What a settings file would say for `value`."""
     if isinstance(value, _OBJECTS):
-        value = value._asdict()
+        value = {key: inner for key, inner in value._asdict().items() if key != "source"}
     if isinstance(value, Mapping):
         return {key: _as_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple):

@@ -16,6 +16,8 @@ _PROJECT_KEYS = frozenset({"max_agent_turns", "timeouts", "context_files", "perm
 """What an untrusted project may set. Anything else could run code or redirect money or credentials."""
 _PERMISSION_KEYS = frozenset({"mode", "rules"})
 """The keys of `permission` that are taken apart; of others nothing is known to be harmless."""
+_DENIABLE = frozenset({"external_directory", "doom_loop"})
+"""Keys of `permission` with which a project may deny, and do nothing else."""
 _STRICTER = ("restrictive", "plan")
 """The modes that a project may set, the stricter last."""
 
@@ -77,7 +79,25 @@ def _rules(data: JsonObject) -> list[object]:
 
 
 def _allows(rule: object) -> bool:
-    return (as_object(rule) or {}).get("action") == "allow"
+    fields = as_object(rule) or {}
+    return "allow" in (fields.get("action"), fields.get("effect"))
+
+
+def with_sources(permission: PermissionSettings, layers: Sequence[Layer]) -> PermissionSettings:
+    """The settings that `layers`, all valid, were merged into, each rule with who says it."""
+    labels: list[str] = []
+    for layer in layers:
+        said = as_object(layer.data.get("permission"))
+        if not said or not isinstance(said.get("rules"), list):
+            continue
+        own = _rules(layer.data)
+        if layer.adds_rules:  # as `merge` orders them
+            allowing = sum(map(_allows, own))
+            labels = [*[layer.label] * allowing, *labels, *[layer.label] * (len(own) - allowing)]
+        else:
+            labels = [layer.label] * len(own)
+    rules = (rule._replace(source=label) for rule, label in zip(permission.rules, labels, strict=True))
+    return permission._replace(rules=tuple(rules))
 
 
 def restrain(data: JsonObject, *, turns: int, mode: object, known: frozenset[str]) -> Restrained:
@@ -117,9 +137,12 @@ def _tightening(permission: JsonObject, mode: object, notes: list[str]) -> tuple
     """What makes things stricter, and what does not."""
     kept = {key: value for key, value in permission.items() if key not in _PERMISSION_KEYS}
     loosening: JsonObject = {}
-    for key in kept.keys() & frozenset(PermissionSettings._fields):
+    for key in sorted(kept.keys() & frozenset(PermissionSettings._fields)):
+        if key in _DENIABLE and kept[key] == "deny":
+            continue
         loosening[key] = kept.pop(key)
-        notes.append(f"permission.{key} is ignored: a project that is not trusted cannot set it")
+        only = "only set deny" if key in _DENIABLE else "not set it"
+        notes.append(f"permission.{key} is ignored: a project can {only}")
     allowed = _STRICTER[_STRICTER.index(mode) :] if mode in _STRICTER else _STRICTER
     if "mode" in permission:
         if permission["mode"] in MODES and permission["mode"] not in allowed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_agent.config import paths
-from acp_agent.config.layers import Layer, merge, restrain, trusted
+from acp_agent.config import command_lists, paths
+from acp_agent.config.layers import Layer, merge, restrain, trusted, with_sources
 from acp_agent.config.problems import Problem
 from acp_agent.config.reading import JsonObject, as_object, read_file
 from acp_agent.config.schema import Settings, expanded_permission
@@ -89,7 +89,10 @@ def resolve(cwd: Path, env: Mapping[str, str], overrides: Overrides = NO_OVERRID
     above, more = _override_layers(merge(files), env, overrides)
     settings, invalid, layers = validate([*files, *above])
     problems = [*problems, *invalid, *(more or check(settings, layers, env))]
+    if listed := command_lists.problem(env):
+        problems.append(listed)
     sources = tuple(layer.file for layer in files)
+    settings = settings._replace(permission=with_sources(settings.permission, layers))
     return Resolved(Loaded(settings, tuple(problems), tuple(notes), sources, trust), layers)
 
 

@@ -31,10 +31,10 @@ def consider(
 
         claim = claim_by_name(name, servers)
         if claim:
-            return Explained(f"Call {claim.resource}", gate.mode, (claim,), gate.check((claim,)))
+            return Explained(f"Call {claim.resource}", gate.mode, (claim,), gate.check((claim,), name))
     call = (tool or toolset.get(name)).bind(arguments)
     claims = call.claims()
-    return Explained(call.title, gate.mode, claims, gate.check(claims))
+    return Explained(call.title, gate.mode, claims, gate.check(claims, name))
 
 
 def arguments_of(toolset: Toolset, name: str, text: str) -> dict[str, object]:

@@ -235,7 +235,7 @@ async def test_allow(session: Session, workbench: Workbench) -> None:
     await session.set_mode("accept")
     session.client.handlers["session/request_permission"] = choose("allow_always")
     await session.prompt("run touch x")
-    assert (await session.prompt("/allow")).text == "1. allow execute `touch x`"
+    assert (await session.prompt("/allow")).text == "1. allow execute `touch x` (this session)"
     asked = len(session.client.calls("session/request_permission"))
     assert "Stored" in (await session.prompt('/allow execute "mkdir *"')).text
     await session.prompt("run touch x && mkdir made")
@@ -244,7 +244,12 @@ async def test_allow(session: Session, workbench: Workbench) -> None:
     assert "Forgotten: allow execute `touch x`" in (await session.prompt("/allow remove 1")).text
     await session.prompt("run touch x")
     assert len(session.client.calls("session/request_permission")) == asked + 1
-    assert "Forgotten: 2" in (await session.prompt("/allow remove all")).text
+    stored = "Stored for this project: allow execute `make *`."
+    assert stored in (await session.prompt('/allow project execute "make *"')).text
+    listed = (await session.prompt("/allow")).text
+    assert listed.splitlines()[-1] == "3. allow execute `make *` (this project)"
+    assert "Forgotten: 3" in (await session.prompt("/allow remove all")).text
+    assert "Nothing is stored" in (await session.prompt("/allow")).text
     assert "neither" in (await session.prompt("/allow frobnicate x")).text
     assert "Write a pattern" in (await session.prompt("/allow execute")).text
 

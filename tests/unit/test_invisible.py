@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp_agent.invisible import reveal, visible
+from acp_agent.invisible import PADDING, reveal, visible, visible_lines
 
 LEFT_ALONE = [
     "plain ascii\twith tabs\nand lines\r\nof both kinds\r\n",
@@ -88,3 +88,35 @@ def test_a_title_has_nothing_but_what_is_seen(text: str) -> None:
 
 def test_a_title_is_one_line() -> None:
     assert visible("a\nb\u00a0c d") == "a\\u{a}b\\u{a0}c d"
+
+
+UNSEEN = (
+    "\x00\x1b\x7f\x85\xa0\xad\u034f\u115f\u180e\u200b\u200e\u2028"
+    "\u202e\u2066\u2800\u3164\ufe0f\ufeff\U000e0041"
+)
+
+
+@pytest.mark.parametrize("char", UNSEEN)
+def test_what_does_not_show_in_a_title_is_written_out(char: str) -> None:
+    for written in (visible(f"a{char}b"), visible_lines(f"a{char}b")):
+        assert written == f"a\\u{{{ord(char):x}}}b"
+
+
+@pytest.mark.parametrize("text", ["", "ls -la", "grüße 世界 🌍", "a  b   c"])
+def test_what_shows_in_a_title_stays(text: str) -> None:
+    assert visible(text) == visible_lines(text) == text
+
+
+def test_padding_is_counted() -> None:
+    assert visible("ls" + " " * 300 + "; rm -rf x") == "ls[300 blanks]; rm -rf x"
+    assert visible("a\nb\tc") == "a\\u{a}b\\u{9}c"
+    assert visible_lines("if x:\n        y\n\tz\n") == "if x:\n        y\n\tz\n"
+    assert visible_lines("a" + "  \n" * 40 + "b") == "a\n[40 line breaks]\nb"
+    assert visible_lines("a" + "\t" * 30 + "b") == "a[30 blanks]b"
+
+
+@given(st.text())
+def test_nothing_hides_in_a_title(text: str) -> None:
+    shown = visible(text)
+    assert shown.isprintable()
+    assert " " * PADDING not in shown
