@@ -85,12 +85,19 @@ async def assert_inert(session: Session, checkout: Checkout, notice: str) -> Non
     assert notice in told["title"]
 
 
+async def trust(client: Client, checkout: Checkout) -> None:
+    """The user looks and says yes."""
+    session = await new_session(client, checkout.path)
+    await session.prompt("/trust")
+    assert "Trusted." in (await session.prompt("/trust yes")).text
+
+
 async def trusted(client: Client, checkout: Checkout) -> Session:
-    """The user has looked and said yes; a new session."""
-    first = await new_session(client, checkout.path)
-    await first.prompt("/trust")
-    assert "Trusted." in (await first.prompt("/trust yes")).text
-    return await new_session(client, checkout.path)
+    """A session that was begun after that, its server ready."""
+    await trust(client, checkout)
+    session = await new_session(client, checkout.path)
+    await use(session, "echo", text="hi")
+    return session
 
 
 @pytest.mark.requirement("trust.first")
@@ -128,10 +135,9 @@ async def test_a_session_that_is_loaded_is_judged_anew(editor: Client, checkout:
 
 @pytest.mark.requirement("trust.changed")
 async def test_another_command_of_the_same_name_is_not_trusted(editor: Client, checkout: Checkout) -> None:
-    await trusted(editor, checkout)
+    await trust(editor, checkout)
     checkout.settle("--more")
     session = await new_session(editor, checkout.path)
-    checkout.started()
     await assert_inert(session, checkout, "changed since you trusted")
     assert '+ mcp_servers.lint.args[] = "--more"' in (await session.prompt("/trust")).text
 
@@ -139,7 +145,6 @@ async def test_another_command_of_the_same_name_is_not_trusted(editor: Client, c
 @pytest.mark.requirement("trust.changed")
 async def test_another_script_is_not_trusted(editor: Client, checkout: Checkout) -> None:
     session = await trusted(editor, checkout)
-    await use(session, "echo", text="hi")
     await editor.ask("session/close", {"sessionId": session.id})
     with checkout.script.open("a", encoding="utf-8") as file:
         file.write("# and more\n")
@@ -154,7 +159,6 @@ async def test_within_a_session_another_script_is_not_started_again(
     editor: Client, checkout: Checkout
 ) -> None:
     session = await trusted(editor, checkout)
-    await use(session, "echo", text="hi")
     assert checkout.started()
     with checkout.script.open("a", encoding="utf-8") as file:
         file.write("# and more\n")
@@ -182,14 +186,16 @@ async def test_what_has_changed_since_it_was_shown_is_shown_again(editor: Client
 async def test_further_folders_bring_no_settings(
     editor: Client, checkout: Checkout, workbench: Workbench, where: str
 ) -> None:
-    await trusted(editor, checkout)
-    checkout.started()
+    await trust(editor, checkout)
     other = workbench.root / "other"
     other.mkdir()
     cwd, folders = (checkout.path, [str(other)]) if where == "cwd" else (other, [str(checkout.path)])
     session = await new_session(editor, cwd, additionalDirectories=folders)
-    listed = (await session.prompt("/mcp")).text
-    assert ("lint" in listed) == (where == "cwd")
+    if where == "cwd":
+        await use(session, "echo", text="hi")
+    else:
+        assert (await session.prompt("/mcp")).text == "No MCP servers."
+    assert checkout.started() == (where == "cwd")
 
 
 @pytest.mark.requirement("trust.first")
@@ -204,8 +210,9 @@ async def test_permissions_that_loosen_wait_for_trust(editor: Client, checkout: 
     assert len(editor.calls("session/request_permission")) == 1
     session = await trusted(editor, checkout)
     assert mode_of(session) == "accept"
+    asked = len(editor.calls("session/request_permission"))
     assert "ran" in str((await session.prompt(f"run {command}")).call.now["rawOutput"])
-    assert len(editor.calls("session/request_permission")) == 1
+    assert len(editor.calls("session/request_permission")) == asked
 
 
 def mode_of(session: Session) -> str:
