@@ -379,7 +379,7 @@ async def test_what_is_allowed_for_the_project(workbench: Workbench, client: Cli
     for other in (elsewhere, with_more):
         assert (await other.prompt("run printenv HOME")).call.states[-1] == "failed"
     assert len(asked(one)) == 3
-    (kept,) = (workbench.data / "grants").glob("*.json")
+    (kept,) = (workbench.data / "projects").glob("*/grants.json")
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "printenv" not in "".join(path.name for path in workbench.project.rglob("*"))
     listed = (await two.prompt("/allow")).text
