@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from acp_agent.permission.patterns import command_pattern, command_text, is_literal, literal, path_pattern
@@ -103,16 +104,15 @@ def _denies_command(pattern: str, claim: Claim) -> bool:
         return True
     if not claim.argv:
         return False
-    program = os.path.basename(claim.argv[0])
-    spellings = {
-        " ".join(claim.argv),
-        command_text(claim.argv),
-        " ".join((program, *claim.argv[1:])),
-        command_text((program, *claim.argv[1:])),
-    }
-    return any(expression.fullmatch(each) for each in spellings) or _same_command(
-        pattern, program, claim.argv
-    )
+    if any(expression.fullmatch(each) for each in _spellings(claim.argv)):
+        return True
+    return _same_command(pattern, os.path.basename(claim.argv[0]), claim.argv)
+
+
+@lru_cache(maxsize=256)
+def _spellings(argv: tuple[str, ...]) -> frozenset[str]:
+    named = (os.path.basename(argv[0]), *argv[1:])
+    return frozenset((" ".join(argv), command_text(argv), " ".join(named), command_text(named)))
 
 
 def _same_command(pattern: str, program: str, argv: tuple[str, ...]) -> bool:
