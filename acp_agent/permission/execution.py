@@ -17,6 +17,7 @@ from acp_agent.permission.script import Word
 if TYPE_CHECKING:
     from acp_agent.permission.places import Places
 
+_BRACKETS = frozenset(("[", "]", "[[", "]]"))
 _ACTIVE = re.compile(r"\\(.)|([^\w*?~@%+=:,./-])", re.DOTALL)
 
 
@@ -27,7 +28,7 @@ def described(line: tuple[Word, ...], outside: str = "") -> str:
 
 
 def _typed(word: Word) -> str:
-    if word.unknown:
+    if word.unknown or word.number or word.text in _BRACKETS:
         return word.text
     if word.pattern is None and not word.tilde:
         return quoted(word.text)
@@ -65,7 +66,7 @@ def distrust(
 
 def _surprise(name: str, line: tuple[Word, ...], folders: tuple[str, ...], places: Places) -> str:
     """Why a command line of a program that only reads may do something else here."""
-    if name == "git":
+    if name == "git" and line[1:2] != (Word("-C"),):
         for folder in folders:
             danger = repository.danger(folder)
             if danger:
