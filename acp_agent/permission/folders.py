@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from acp_agent.permission.places import real
 from acp_agent.permission.script import Word
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def start_folders(cwd: Path) -> tuple[str, ...]:
     """The names that the shell may have for the folder it is started in."""
     start = os.path.abspath(cwd)
     inherited = os.environ.get("PWD", "")
-    known = (start, os.path.realpath(start))
+    known = (start, real(start))
     if inherited in known or not os.path.isabs(inherited):
         return tuple(dict.fromkeys(known))
     try:

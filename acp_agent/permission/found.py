@@ -9,7 +9,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.permission.claims import Claim
-from acp_agent.permission.places import resolve
+from acp_agent.permission.places import real, resolve
 from acp_agent.permission.programs import examine
 from acp_agent.permission.protected import protected
 
@@ -161,8 +161,8 @@ def read_by(feeding: Feeding, source: Source, folder: str, places: Places) -> It
         if wanted and not matcher.match(os.path.basename(path).casefold()):
             continue
         named = os.path.join(folder, path)
-        if is_link and source.links and not places.inside(os.path.realpath(named)):
-            yield Claim("read", os.path.realpath(named), None, False, "a link leads to it")
+        if is_link and source.links and not places.inside(real(named)):
+            yield Claim("read", real(named), None, False, "a link leads to it")
         elif known.is_secret(resolve(folder, path)):
             yield Claim("read", resolve(folder, path), None, places.inside(resolve(folder, path)))
         elif _taken_apart(path, feeding.apart) or (not source.prefixed and path.startswith("-")):

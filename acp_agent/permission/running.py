@@ -138,6 +138,8 @@ class Running:
         given = scene.given if command.given is None else command.given
         if scene.mark and scene.mark in line[0].text:
             self.unclear("what is found in the place of a command")
+        if line[0].text in ("[", "test") and any(word.pattern is not None for word in line):
+            self.unclear("a pattern in a test")
         assignments = (*scene.added, *command.assignments)
         if assignments:
             self._assigned(assignments, line, scene)
@@ -153,8 +155,9 @@ class Running:
     def _elsewhere(self, line: tuple[Word, ...], scene: Scene) -> None:
         """Adds the claims of `git -C FOLDER …`: those of going there first."""
         inner, folders, why = directed(line, scene.folders, self.places)
-        if why:
-            self.unclear(why)
+        if why or len(inner) == len(line):
+            self.unclear(why or "`git -C` without a folder")
+            return
         for folder in folders:
             self._effects.of_program((Word("cd"), Word(folder)), scene.folders)
         self._line(Command(inner), scene.at(folders))

@@ -15,6 +15,7 @@ from acp_agent.permission.folders import either, folder_after, start_folders
 from acp_agent.permission.found import passes, source_of
 from acp_agent.permission.running import Running, Scene
 from acp_agent.permission.script import Group
+from acp_agent.permission.variables import obeyed
 from acp_agent.permission.within import prints
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class _Analysis(Running):
             feeds = index + 1 < len(steps) and steps[index + 1].connector in _PIPES
             alone = not (piped or feeds or step.background)
             after = self._step(step, here, alone=alone)
+            if feeds and not isinstance(step.command, Group):
+                after = self._written(self.known(step.command, here), after)
             if alone and after.folders != here.folders:
                 failed = either(failed, here.folders)
                 if step.connector == "||" or step.negated or isinstance(step.command, Group):
@@ -105,7 +108,7 @@ class _Analysis(Running):
             return scene._replace(added=(*scene.added, *exported))
         if _is_cd(command):
             return self._cd(step, command, scene, alone=alone)
-        return self._written(command, scene)
+        return scene._replace(given=None, source=None) if scene.given or scene.source else scene
 
     def _group(self, group: Group, scene: Scene, *, alone: bool) -> Scene:
         inner = scene._replace(
@@ -133,6 +136,8 @@ class _Analysis(Running):
             self.unclear("`cd` in the background" if step.background else "`cd` in a pipeline")
             return scene
         folders, why = folder_after(command.words[1:], scene.folders, self.places)
+        if any(obeyed(word.text) for word in command.assignments):
+            why = "`cd` with variables of its own"
         if why:
             self.unclear(why)
         return scene.at(folders or scene.folders)._replace(given=None, source=None)

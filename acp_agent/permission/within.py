@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from acp_agent.permission.folders import literal
 from acp_agent.permission.programs import facts
 from acp_agent.permission.script import Word
 from acp_agent.permission.wrappers import READABLE_SHELLS, mark_of, peel
@@ -56,11 +57,14 @@ def runs(line: tuple[Word, ...], given: str | None) -> Iterator[Runs]:
         yield _joined(line[wrapped.inner :], "")
     elif wrapped.inner is not None:
         inner = line[wrapped.inner :]
+        # What is not one word may be several, and then the command begins elsewhere.
+        plain = all(literal(word, tilde=True) for word in line[1 : wrapped.inner])
+        unclear = "" if plain else f"what `{argv[0]}` runs"
         if name != "xargs":
-            yield Runs(inner)
+            yield Runs(inner, unclear=unclear)
         else:
             words = tuple(Word(word) for word in (given or "").split())
-            yield Runs(inner, mark=mark_of(argv), on=words)
+            yield Runs(inner, unclear=unclear, mark=mark_of(argv), on=words)
 
 
 def put_in(line: tuple[Word, ...], mark: str, word: Word) -> tuple[Word, ...]:
@@ -86,8 +90,8 @@ def _shell(line: tuple[Word, ...], name: str, given: str | None) -> Iterator[Run
         known = script.pattern is None and not script.tilde and not any(word.unknown for word in line)
         readable = name == "bash" or (name in READABLE_SHELLS and not _OTHER_LANGUAGE.search(script.text))
         yield Runs(script=script, unclear="" if known and readable else what)
-    elif takes_input and given is not None:
-        yield Runs(script=Word(given), unclear="" if name in READABLE_SHELLS else what)
+    elif takes_input:
+        yield Runs(script=Word(given or ""), unclear=f"what `{line[0].text}` is given to run")
 
 
 def _script_of(line: tuple[Word, ...]) -> tuple[Word | None, bool]:
@@ -112,7 +116,10 @@ def _script_of(line: tuple[Word, ...]) -> tuple[Word | None, bool]:
 
 
 def prints(line: tuple[Word, ...], given: str | None) -> str | None:
-    """The text that a command line writes, when that can be told from its words and from what it is given."""
+    """About the text that a command line writes, as far as its words and what it is given say."""
+    wrapped = peel([word.text for word in line])
+    if wrapped is not None and wrapped.inner is not None:
+        return prints(line[wrapped.inner :], given)
     name = os.path.basename(line[0].text)
     words = [word.text for word in line[1:]]
     if name == "echo":

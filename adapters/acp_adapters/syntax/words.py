@@ -84,7 +84,7 @@ class _Lexer:
                 self._end_line()
                 continue
             operator = _OPERATORS.match(self._text, start)
-            token = (self._operator(operator) if operator else self._word())._replace(at=start)
+            token = self._operator(operator, start) if operator else self._word(start)
             if delimiter_next and token.word:
                 token = self._delimiter(token, delimiter_next)
             delimiter_next = token.raw if token.word is None and token.raw in ("<<", "<<-") else ""
@@ -93,14 +93,14 @@ class _Lexer:
             raise Unclear("an unfinished here-document")
         return self._tokens
 
-    def _operator(self, found: re.Match[str]) -> Token:
+    def _operator(self, found: re.Match[str], start: int) -> Token:
         self._at = found.end()
         raw = found[0]
         if raw in (";;", ";&"):
             raise Unclear(f"`{raw}`")
         if raw in ("<", ">") and self._text.startswith("(", self._at):
             raise Unclear("a process substitution")
-        return Token(raw)
+        return Token(raw, at=start)
 
     def _skip_blanks(self) -> bool:
         """Goes to the next token; False at the end."""
@@ -158,8 +158,8 @@ class _Lexer:
 
     # Words --------------------------------------------------------------------------
 
-    def _word(self) -> Token:
-        text, start = self._text, self._at
+    def _word(self, start: int) -> Token:
+        text = self._text
         builder = Builder()
         while self._at < len(text) and text[self._at] not in _ENDS_A_WORD:
             self._piece(builder, start)
@@ -167,7 +167,7 @@ class _Lexer:
         follows = text[self._at : self._at + 1]
         if follows in ("<", ">") and follows:
             if raw.isascii() and raw.isdecimal():
-                return self._numbered(raw)
+                return self._numbered(raw, start)
             if _HARMLESS_BRACES.fullmatch(raw):
                 raise Unclear("a redirect to a variable")
         if follows == "(":
@@ -176,14 +176,14 @@ class _Lexer:
             raise Unclear("~ in the middle of a word")
         if builder.tilde and not _TILDE.match(raw):
             raise Unclear("~ beside a quote")
-        return Token(raw, builder.word(raw), builder.quoted)
+        return Token(raw, builder.word(raw), builder.quoted, at=start)
 
-    def _numbered(self, digits: str) -> Token:
+    def _numbered(self, digits: str, start: int) -> Token:
         operator = _OPERATORS.match(self._text, self._at)
         assert operator is not None
         if operator[0] in ("<<", "<<-", "<<<"):
             raise Unclear("a numbered here-document")
-        return self._operator(operator)._replace(descriptor=digits)
+        return self._operator(operator, start)._replace(descriptor=digits)
 
     def _piece(self, builder: Builder, start: int) -> None:
         text, at = self._text, self._at
