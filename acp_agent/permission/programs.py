@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.permission.data import as_table, load, only, words
 from acp_agent.permission.usage import Spec, scan
-from acp_agent.permission.wrappers import peel
+from acp_agent.permission.wrappers import comes_down_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,10 +57,10 @@ def judged(argv: Sequence[str]) -> tuple[str, ...]:
     """The words that a command line comes down to once wrappers that add nothing are taken off."""
     rest = tuple(argv)
     while rest:
-        wrapped = peel(rest)
-        if wrapped is None or not wrapped.transparent or wrapped.inner is None:
+        inner = comes_down_to(rest)
+        if inner is None:
             break
-        rest = rest[wrapped.inner :]
+        rest = inner
     return rest
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.permission.data import as_table, load, only, text, words
 from acp_agent.permission.patterns import any_of, literal, path_pattern
+from acp_agent.permission.places import real
 
 if TYPE_CHECKING:
     import re
@@ -61,10 +62,8 @@ def plain_path(path: str) -> str:
 def _folder(kind: str, default: str, home: str) -> str:
     own = os.environ.get(f"ACP_AGENT_{kind}_DIR")
     if own:
-        return os.path.realpath(own)
-    return os.path.realpath(
-        os.path.join(os.environ.get(f"XDG_{kind}_HOME") or os.path.join(home, default), "acp-agent")
-    )
+        return real(own)
+    return real(os.path.join(os.environ.get(f"XDG_{kind}_HOME") or os.path.join(home, default), "acp-agent"))
 
 
 @cache
