@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from acp_agent import logs
+from acp_agent.assembly import secrets
 from acp_agent.assembly.adapters import adapter, connect
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
@@ -14,8 +17,10 @@ from acp_agent.context.prompt import SessionContext
 from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, TitleChanged
 from acp_agent.extend.commands.registry import Registry
+from acp_agent.models.passing import passing
 from acp_agent.permission.gate import Gate
 from acp_agent.permission.rules import Rule
+from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
@@ -25,6 +30,7 @@ from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
 from acp_agent.workspace.programs import which
+from acp_agent.workspace.terminals import Consoles
 from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model
     from acp_agent.permission.claims import Claim
     from acp_agent.permission.gate import Asker
+    from acp_agent.redaction.redactor import Redactor
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
     from acp_agent.tools.registry import Toolset, ToolSource
@@ -104,13 +111,21 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     gate = Gate(_rules(settings), settings.permission.mode, company.asker, roots=ground.roots)
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
-    watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
-    feed = Feed((begun.journal, history, company.keeper, *watching), audience.drain)
+    redactor = secrets.redactor(ground.models, ground.servers, ground.env)
+    logs.hide(redactor)
+    others = (_kept_for(listener, redactor) for listener in company.listeners)
+    watching = (ledger, *map(options.watched_by, (*others, audience)))
+    feed = Feed((begun.journal, history, company.keeper, *watching), audience.drain, Screen(redactor))
+    begun.journal.redact = partial(kept, redact=redactor)
     begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
-    workspace = open_workspace(ground.cwd, ground.folders, audience)
+    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
+    passes = passing(ground.settings, ground.models)
     outputs = _outputs(ground.env, begun.id)
-    servers = connected_servers(ground, lambda what: feed.emit(NoticeRaised("warning", what)))
+    consoles = Consoles(ground.settings.terminal, audience, outputs, passes, redactor)
+    servers = connected_servers(
+        ground, passes, redactor, lambda what: feed.emit(NoticeRaised("warning", what))
+    )
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -118,14 +133,14 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, workspace, audience, outputs, servers.sources),
+        toolset=_toolset(ground, workspace, audience, consoles, servers.sources),
         context=SessionContext(ground.cwd, ground.folders, instructions),
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
         for_commands=CommandParts(
             registry=Registry(settings.slash_aliases),
-            beside=Feed(watching, audience.drain),
+            beside=Feed(watching, audience.drain, Screen(redactor)),
             ledger=ledger,
             workspace=workspace,
             checks=lambda: _checks(ground),
@@ -141,6 +156,11 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         skipped = "; ".join(begun.contents.skipped[:3])
         feed.emit(NoticeRaised("warning", f"Parts of this session's journal could not be read: {skipped}"))
     return Session(begun.id, str(ground.cwd), parts, before)
+
+
+def _kept_for(listener: Listener, redactor: Redactor) -> Listener:
+    """`listener` as one that is told no more than what is kept: what it prints may end up anywhere."""
+    return lambda event: listener(kept(event, redactor))
 
 
 def _outputs(env: Mapping[str, str], session_id: str) -> Path:
@@ -184,13 +204,11 @@ def _toolset(
     ground: Ground,
     workspace: Workspace,
     audience: Audience,
-    outputs: Path,
+    consoles: Consoles,
     sources: Sequence[ToolSource],
 ) -> Toolset:
-    """`outputs` is the folder for output that is too long to be shown."""
     from acp_agent.tools.question import Questions
     from acp_agent.tools.registry import Limits, Toolset, builtin
-    from acp_agent.workspace.terminals import Consoles
 
     def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
         from acp_agent.permission.shell import analyse as analyse_shell
@@ -199,6 +217,5 @@ def _toolset(
 
     timeouts = ground.settings.timeouts
     limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
-    consoles = Consoles(ground.settings.terminal, audience, outputs)
     tools = builtin(workspace, analyse, limits, consoles=consoles)
     return Toolset(tools, [Questions(audience), *sources])

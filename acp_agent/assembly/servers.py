@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.assembly.adapters import adapter
+from acp_agent.config import paths
 from acp_agent.config.variables import expand
 from acp_agent.errors import ConfigError
 from acp_agent.extend.servers import Host, RemoteServer, StdioServer, Times, UnusableServer
@@ -12,12 +15,15 @@ from acp_agent.extend.servers import Host, RemoteServer, StdioServer, Times, Unu
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from acp_agent.assembly.building import Ground
     from acp_agent.config.schema import McpServerEntry, Settings
     from acp_agent.extend.servers import ServerSpec
     from acp_agent.extend.tool_servers import ToolServers
+    from acp_agent.redaction.redactor import Redactor
     from acp_agent.tools.registry import ToolSource
+    from acp_agent.workspace.environment import Passing
 
 
 class Connected(NamedTuple):
@@ -49,14 +55,29 @@ def _expanded(values: Mapping[str, str], env: Mapping[str, str]) -> Mapping[str,
     return {key: expand(value, env) for key, value in values.items()}
 
 
-def connected_servers(ground: Ground, report: Callable[[str], None]) -> Connected:
+def _pins_file(env: Mapping[str, str], cwd: Path) -> Path:
+    """Where it is kept what the tools of servers were like that were called in a project."""
+    project = hashlib.sha256(os.path.realpath(cwd).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return paths.data_dir(env) / "tools" / f"{project}.json"
+
+
+def connected_servers(
+    ground: Ground, passing: Passing, redactor: Redactor, report: Callable[[str], None]
+) -> Connected:
     """Nothing, and nothing is imported, when there are none."""
     if not ground.servers:
         return Connected()
+    from acp_agent.extend.pins import Pins
     from acp_agent.extend.tool_servers import ToolServers
     from acp_agent.tools.mcp import ServerTools
+    from acp_agent.workspace.environment import ordinary
 
     timeouts = ground.settings.timeouts
-    host = Host(ground.roots, Times(timeouts.mcp_start_secs, timeouts.mcp_call_secs))
+    host = Host(
+        ground.roots,
+        Times(timeouts.mcp_start_secs, timeouts.mcp_call_secs),
+        env=ordinary(ground.env, passing),
+    )
     servers = ToolServers(ground.servers, adapter("tools.mcp"), host, report)
-    return Connected(servers, (ServerTools(servers, report),), (servers,))
+    pins = Pins(_pins_file(ground.env, ground.cwd))
+    return Connected(servers, (ServerTools(servers, report, pins, redactor),), (servers,))

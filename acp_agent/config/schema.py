@@ -84,6 +84,13 @@ class PermissionSettings(NamedTuple):
     rules: tuple[PermissionRule, ...] = ()
 
 
+class Environment(NamedTuple):
+    """What commands are given of the agent's environment beside the ordinary variables."""
+
+    pass_: tuple[str, ...] = ()
+    """The setting's name, `pass`, is a word of the language."""
+
+
 class Timeouts(NamedTuple):
     """Longest waits, in seconds."""
 
@@ -109,6 +116,7 @@ class Settings(NamedTuple):
     providers: Mapping[str, ProviderEntry] = MappingProxyType({})
     permission: PermissionSettings = PermissionSettings()
     mcp_servers: Mapping[str, McpServerEntry] = MappingProxyType({})
+    environment: Environment = Environment()
     max_agent_turns: int = 100
     timeouts: Timeouts = Timeouts()
     remote: Remote = Remote()
@@ -150,6 +158,8 @@ def settings_of(data: JsonObject) -> Settings:
         if "rules" in permission:
             permission["rules"] = tuple(PermissionRule(**rule) for rule in permission["rules"])
         fields["permission"] = PermissionSettings(**permission)
+    if "environment" in fields:
+        fields["environment"] = Environment(tuple(fields["environment"].get("pass", ())))
     if "timeouts" in fields:
         fields["timeouts"] = Timeouts(**fields["timeouts"])
     if "remote" in fields:

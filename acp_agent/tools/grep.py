@@ -16,7 +16,7 @@ from acp_agent.tools.target import ReadingCall, Target
 from acp_agent.workspace.globs import compile_glob
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from acp_agent.events import ToolKind
@@ -70,6 +70,7 @@ class GrepCall(ReadingCall):
     def __init__(self, workspace: Workspace, programs: Programs, target: Target, query: Query) -> None:
         super().__init__(target)
         self._roots = workspace.roots
+        self._redact = workspace.redactor
         self._programs = programs
         self._query = query
 
@@ -78,7 +79,7 @@ class GrepCall(ReadingCall):
         where = "" if self._target.shown == "." else f" in {self._target.title}"
         return f"Search for `{one_line(self._query.pattern)}`{where}"
 
-    async def run(self, progress: Progress) -> ToolResult:
+    async def _read(self, progress: Progress) -> ToolResult:
         from acp_agent.workspace.search import grep
 
         found = await grep(self._target.place.path, self._query, self._programs)
@@ -103,7 +104,7 @@ class GrepCall(ReadingCall):
             return "No matches." if found.complete else "No matches so far; it took too long. Give a path."
         shown = found.lines[:OUTPUT_LINES]
         blocks = [
-            f"{self._roots.shorten(path)}\n{_numbered(list(lines))}"
+            f"{self._roots.shorten(path)}\n{_numbered(list(lines), self._redact)}"
             for path, lines in groupby(shown, key=lambda line: line.path)
         ]
         if len(found.lines) > len(shown) or not found.complete:
@@ -114,15 +115,16 @@ class GrepCall(ReadingCall):
         return "\n".join(blocks)
 
 
-def _numbered(lines: Sequence[Line]) -> str:
+def _numbered(lines: Sequence[Line], redact: Callable[[str], str]) -> str:
     """`12: a match`, `13- a line beside it`, `--` where lines are left out between them."""
     numbered: list[str] = []
+    texts = redact("\n".join(line.text for line in lines)).split("\n")
     with_context = any(not line.is_match for line in lines)
-    for line, before in zip(lines, (None, *lines), strict=False):
+    for line, before, text in zip(lines, (None, *lines), texts, strict=False):
         if with_context and before and line.number > before.number + 1:
             numbered.append("--")
-        text = line.text if len(line.text) <= LINE_CHARACTERS else f"{line.text[:LINE_CHARACTERS]}…"
-        numbered.append(f"{line.number}{':' if line.is_match else '-'} {text}")
+        shown = text if len(text) <= LINE_CHARACTERS else f"{text[:LINE_CHARACTERS]}…"
+        numbered.append(f"{line.number}{':' if line.is_match else '-'} {shown}")
     return "\n".join(numbered)
 
 

@@ -55,6 +55,7 @@ EVERY_KEY: dict[str, Any] = {
         "files": {"command": "files-server", "args": ["--here"], "env": {"TOKEN": "${MY_KEY}"}},
         "far": {"url": "https://mcp.example/sse", "type": "sse", "headers": {"X-Key": "k"}, "enabled": False},
     },
+    "environment": {"pass": ["MY_*"]},
     "max_agent_turns": 5,
     "timeouts": {
         "stream_chunk_secs": 1,
@@ -103,6 +104,7 @@ KINDS = [
     ),
     Kind(room.PermissionSettings, ROOT["$defs"]["PermissionSettings"], [EVERY_KEY["permission"]], None),
     Kind(room.PermissionRule, ROOT["$defs"]["PermissionRule"], EVERY_KEY["permission"]["rules"], None),
+    Kind(room.Environment, ROOT["$defs"]["Environment"], [EVERY_KEY["environment"]], None),
     Kind(room.Timeouts, ROOT["$defs"]["Timeouts"], [EVERY_KEY["timeouts"]], "### `timeouts`"),
     Kind(room.Remote, ROOT["$defs"]["Remote"], [EVERY_KEY["remote"]], "### `remote`"),
 ]
@@ -116,12 +118,15 @@ def keys_of(kind: Kind) -> set[str]:
 @each_kind
 def test_fields_are_the_properties(kind: Kind) -> None:
     fields: tuple[str, ...] = cast("Any", kind.type)._fields
-    assert list(fields) == [key for key in kind.schema["properties"] if key != "$schema"]
+    assert [field.removesuffix("_") for field in fields] == [
+        key for key in kind.schema["properties"] if key != "$schema"
+    ]
 
 
 @each_kind
 def test_defaults_are_those_of_the_schema(kind: Kind) -> None:
-    defaults: dict[str, object] = cast("Any", kind.type)._field_defaults
+    fields: dict[str, object] = cast("Any", kind.type)._field_defaults
+    defaults = {field.removesuffix("_"): value for field, value in fields.items()}
     properties: dict[str, Schema] = kind.schema["properties"]
     said = {key: each["default"] for key, each in properties.items() if "default" in each}
     assert set(said) == set(defaults) == keys_of(kind) - set(kind.schema.get("required", ()))
