@@ -122,6 +122,7 @@ def routes(settings: Settings, env: Mapping[str, str], keyring: Keyring | None =
     active = active_alias(settings, env)
     if active is None:
         return ()
+    keyring = cache(keyring) if keyring else None  # for all models of a provider at once
     found = list(_of_entry(active, settings, env, keyring))
     for alias in settings.providers:
         if alias != active:
@@ -141,7 +142,7 @@ def _of_entry(
     entry = settings.providers.get(alias)
     for model in dict.fromkeys(entry.models if entry else ()):
         if model != first.model:
-            yield route(alias, settings, env, model)._replace(key=first.key)
+            yield route(alias, settings, env, model, keyring=keyring)
 
 
 def route(
