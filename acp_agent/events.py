@@ -45,6 +45,8 @@ class ShownDiff(NamedTuple):
     new_form: str = ""
     deleted: bool = False
     """The file is gone; `new_text` is empty then."""
+    redacted: bool = False
+    """Secrets have been taken out, so that neither text is the file's."""
 
 
 class ShownCommand(NamedTuple):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from acp_agent.config.load import Loaded
+    from acp_agent.models.keys import Keyring
     from acp_agent.models.routes import Route
 
 CONNECT_SECS = 2.0
@@ -42,6 +43,7 @@ class Finding(NamedTuple):
 class Surroundings(NamedTuple):
     env: Mapping[str, str]
     loaded: Loaded
+    keyring: Keyring | None = None
 
 
 class Endpoint(NamedTuple):
@@ -107,6 +109,25 @@ def check_trust(around: Surroundings) -> Iterator[Finding]:
         yield Finding("warn", "trust", f"{asks}{since}: ignored", advice)
 
 
+def check_secrets(around: Surroundings) -> Iterator[Finding]:
+    """What commands are not given, and whether others can read a key. Names only."""
+    from acp_agent.config.paths import config_file
+    from acp_agent.models.keys import is_elsewhere
+    from acp_agent.models.passing import passing
+    from acp_agent.workspace.environment import held_back
+
+    settings, file = around.loaded.settings, config_file(around.env)
+    keys = [entry.api_key for entry in settings.providers.values() if entry.api_key]
+    if any(not is_elsewhere(key) for key in keys) and file.stat().st_mode & 0o077:
+        yield Finding("warn", "keys", f"{file} holds a key and can be read by others", f"chmod 600 {file}")
+    held = held_back(around.env, passing(settings))
+    if not held:
+        yield Finding("ok", "env", "commands are given everything that ordinary work needs")
+        return
+    advice = 'To give one to commands, name it in full in the settings: "environment": {"pass": [NAME]}.'
+    yield Finding("ok", "env", f"commands are not given {', '.join(held)}", advice)
+
+
 def check_model(around: Surroundings) -> Iterator[Finding]:
     """Which model, whose key, and whether its service can be reached. Nothing is sent to it."""
     from acp_agent.errors import AgentError
@@ -122,7 +143,7 @@ def check_model(around: Surroundings) -> Iterator[Finding]:
             yield Finding("ok", "model", f"Ollama answers at {local}")
         return
     try:
-        way = route(alias, settings, around.env)
+        way = route(alias, settings, around.env, keyring=around.keyring)
     except AgentError as error:
         yield Finding("fail", "model", f"{alias} cannot be used", str(error))
         return
@@ -192,6 +213,7 @@ CHECKS: tuple[Callable[[Surroundings], Iterator[Finding]], ...] = (
     check_config,
     check_trust,
     check_model,
+    check_secrets,
     check_rg,
     check_git,
     check_bwrap,

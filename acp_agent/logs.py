@@ -7,15 +7,38 @@ import os
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
+from acp_agent.redaction.redactor import NO_VALUES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import TextIOWrapper
     from pathlib import Path
 
+    from acp_agent.redaction.redactor import Redactor
+
 LEVEL_VARIABLE = "ACP_AGENT_LOG"
 """debug, info, warning (the default) or error; stderr:LEVEL logs to standard error instead."""
 MAX_BYTES = 2 * 1024 * 1024
 FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+
+
+class _Redacting(logging.Formatter):
+    """Every record as a line without secrets, whoever wrote it and whatever went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT)
+        self.redact = NO_VALUES
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self.redact(super().format(record))
+
+
+_formatter = _Redacting()
+
+
+def hide(redactor: Redactor) -> None:
+    """From now on nothing that `redactor` knows is logged."""
+    _formatter.redact = _formatter.redact.with_all_of(redactor)
 
 
 class _PrivateFile(RotatingFileHandler):
@@ -36,7 +59,7 @@ def configure(folder: Path, env: Mapping[str, str]) -> None:
             handler = _PrivateFile(folder / "agent.log", maxBytes=MAX_BYTES, backupCount=1, delay=True)
     except OSError:
         pass
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(_formatter)
     logging.raiseExceptions = False
     known = logging.getLevelNamesMapping()
     logging.basicConfig(handlers=[handler], level=known.get(level.upper(), logging.WARNING), force=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model
 
 ADAPTERS = {
+    "keys.keyring": "acp_adapters.keyrings:password",
     "images.fit": "acp_adapters.images:fit",
     "model.openai": "acp_adapters.providers.openai_chat:connect",
     "models.ollama": "acp_adapters.providers.ollama:installed",
@@ -39,6 +40,11 @@ def adapter(name: str) -> Callable[..., Any]:
     for entry in entry_points(group=ENTRY_POINTS, name=name):
         return entry.load()
     raise AuthRequired(f"There is no adapter {name!r}: install the package that brings it.")
+
+
+def keyring(service: str, user: str) -> str | None:
+    """models.keys.Keyring."""
+    return adapter("keys.keyring")(service, user)
 
 
 def connect(found: Route) -> Model:

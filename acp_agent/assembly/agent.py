@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from acp_agent.acp.ports import Access, Account
 from acp_agent.assembly import providers
-from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.adapters import adapter, connect, keyring
 from acp_agent.assembly.building import Begun, Company, Ground, build, forget_outputs
 from acp_agent.assembly.servers import configured_servers
 from acp_agent.config import paths
@@ -21,6 +21,7 @@ from acp_agent.config.load import Overrides, load, require
 from acp_agent.config.project import Project
 from acp_agent.errors import AgentError, AuthRequired, InvalidParams, JournalError
 from acp_agent.events import Archived, TitleChanged
+from acp_agent.models.keys import KEYRING
 from acp_agent.models.routes import WHAT_TO_SET, Route, provider_types, route, routes
 from acp_agent.permission.claims import Claim
 from acp_agent.permission.gate import Gate, Unattended
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEEP_S = 1800.0
+KEYRING_LIMIT_S = 60.0
+"""A person may have to unlock it."""
 
 
 class Agent:
@@ -214,7 +217,7 @@ class Agent:
     def _surroundings(self, cwd: Path) -> Surroundings:
         from acp_agent.health import Surroundings
 
-        return Surroundings(self._env, load(cwd, self._env, self._overrides))
+        return Surroundings(self._env, load(cwd, self._env, self._overrides), keyring)
 
     def _settings(self, cwd: Path) -> Settings:
         return self._overridden.applied(self._configured(cwd))
@@ -223,7 +226,7 @@ class Agent:
         return require(load(cwd, self._env, self._overrides))
 
     async def _routes(self, settings: Settings) -> Sequence[Route]:
-        if found := routes(settings, self._env):
+        if found := await _reached(settings, self._env):
             return found
         base_url = provider_types()["ollama"].base_url
         installed: Sequence[str] = await adapter("models.ollama")(base_url)
@@ -238,6 +241,19 @@ class Agent:
         await self._first_session.wait()
         if self._first_ground:
             await anyio.to_thread.run_sync(_load, self._first_ground, abandon_on_cancel=True)
+
+
+async def _reached(settings: Settings, env: Mapping[str, str]) -> Sequence[Route]:
+    """The models that can be asked. A keyring is asked in a thread: it may wait for a person."""
+    if not any((entry.api_key or "").startswith(KEYRING) for entry in settings.providers.values()):
+        return routes(settings, env)
+    try:
+        with anyio.fail_after(KEYRING_LIMIT_S):
+            return await anyio.to_thread.run_sync(routes, settings, env, keyring, abandon_on_cancel=True)
+    except TimeoutError:
+        raise AuthRequired(
+            f"The keyring did not answer within {KEYRING_LIMIT_S:g} s. Unlock it and try again."
+        ) from None
 
 
 def _account(found: Route) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from acp_agent import logs
+from acp_agent.assembly import secrets
 from acp_agent.assembly.adapters import adapter, connect
 from acp_agent.assembly.deciding import Footing, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
@@ -15,6 +18,8 @@ from acp_agent.context.prompt import SessionContext
 from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, TitleChanged
 from acp_agent.extend.commands.registry import Registry
+from acp_agent.models.passing import passing
+from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Asker, Gate
+    from acp_agent.redaction.redactor import Redactor
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
     from acp_agent.workspace.workspace import Workspace
@@ -117,20 +123,27 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     audience.answer_within_s = settings.permission.ask_timeout_secs or None
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
-    watching = (ledger, *map(options.watched_by, (*company.listeners, audience)))
+    redactor = secrets.redactor(ground.models, ground.servers, ground.env)
+    logs.hide(redactor)
+    others = (_kept_for(listener, redactor) for listener in company.listeners)
+    watching = (ledger, *map(options.watched_by, (*others, audience)))
     changes = _changes(ground)
     ahead = (changes,) if changes else ()
-    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain)
+    screen = Screen(redactor)
+    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain, screen)
+    begun.journal.redact = partial(kept, redact=redactor)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
-    workspace = open_workspace(ground.cwd, ground.folders, audience)
-    consoles = Consoles(settings.terminal, audience, _outputs(ground.env, begun.id))
+    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
+    passes = passing(settings, ground.models)
+    outputs = _outputs(ground.env, begun.id)
+    consoles = Consoles(settings.terminal, audience, outputs, passes, redactor)
     reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
 
     def warn(what: str) -> None:
         feed.emit(NoticeRaised("warning", what))
 
     begun.journal.on_trouble = warn
-    servers = connected_servers(ground, warn)
+    servers = connected_servers(ground, passes, redactor, warn)
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -148,7 +161,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
         for_commands=CommandParts(
             registry=Registry(settings.slash_aliases),
-            beside=Feed(watching, audience.drain),
+            beside=Feed(watching, audience.drain, Screen(redactor)),
             ledger=ledger,
             workspace=workspace,
             checks=lambda: _checks(ground),
@@ -173,6 +186,11 @@ def _ignored(ground: Ground) -> Iterable[str]:
         from acp_agent.config.trust import title
 
         yield title(ground.trust)
+
+
+def _kept_for(listener: Listener, redactor: Redactor) -> Listener:
+    """`listener` as one that is told no more than what is kept: what it prints may end up anywhere."""
+    return lambda event: listener(kept(event, redactor))
 
 
 def _outputs(env: Mapping[str, str], session_id: str) -> Path:

@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 
 from acp_agent.assembly.adapters import adapter
+from acp_agent.config import paths
 from acp_agent.config.variables import expand
 from acp_agent.errors import ConfigError, ServerError
 from acp_agent.extend.servers import Host, RemoteServer, StdioServer, Times, UnusableServer, label
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from acp_agent.config.schema import McpServerEntry, Settings
     from acp_agent.extend.servers import Connect, Connection, ServerSpec, Watch
     from acp_agent.extend.tool_servers import ToolServers
+    from acp_agent.redaction.redactor import Redactor
     from acp_agent.tools.registry import ToolSource
+    from acp_agent.workspace.environment import Passing
 
+PINS_FILE = "tools.json"
+"""What the tools of servers were like that were called in a project."""
 LAPSED = "the project's settings, or a program they name, are no longer what you trusted; /trust shows them"
 
 
@@ -55,17 +60,26 @@ def _expanded(values: Mapping[str, str], env: Mapping[str, str]) -> Mapping[str,
     return {key: expand(value, env) for key, value in values.items()}
 
 
-def connected_servers(ground: Ground, report: Callable[[str], None]) -> Connected:
+def connected_servers(
+    ground: Ground, passing: Passing, redactor: Redactor, report: Callable[[str], None]
+) -> Connected:
     """Nothing, and nothing is imported, when there are none."""
     if not ground.servers:
         return Connected()
+    from acp_agent.extend.pins import Pins
     from acp_agent.extend.tool_servers import ToolServers
     from acp_agent.tools.mcp import ServerTools
+    from acp_agent.workspace.environment import ordinary
 
     timeouts = ground.settings.timeouts
-    host = Host(ground.roots, Times(timeouts.mcp_start_secs, timeouts.mcp_call_secs))
+    host = Host(
+        ground.roots,
+        Times(timeouts.mcp_start_secs, timeouts.mcp_call_secs),
+        env=ordinary(ground.env, passing),
+    )
     servers = ToolServers(ground.servers, _vouched(adapter("tools.mcp"), ground), host, report)
-    return Connected(servers, (ServerTools(servers, report),), (servers,))
+    pins = Pins(paths.project_dir(ground.env, ground.cwd) / PINS_FILE)
+    return Connected(servers, (ServerTools(servers, report, pins, redactor),), (servers,))
 
 
 def _vouched(connect: Connect, ground: Ground) -> Connect:

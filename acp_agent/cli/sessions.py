@@ -7,11 +7,13 @@ import json
 import os
 import sys
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
 
+    from acp_agent.redaction.redactor import Redactor
     from acp_agent.session.journal import Contents, Record
     from acp_agent.session.store import Store
 
@@ -77,20 +79,32 @@ def _list(store: Store, archived: bool) -> int:
 
 
 def _print_records(contents: Contents) -> None:
+    from acp_agent.redaction.events import kept
     from acp_agent.session.records import to_json
 
     for record in contents.records:
         head = {"n": record.number, "p": record.parent, "t": record.time}
-        print(json.dumps({**head, **to_json(record.event)}, ensure_ascii=False))
+        print(json.dumps({**head, **to_json(kept(record.event, _redactor()))}, ensure_ascii=False))
 
 
 def _print_conversation(contents: Contents) -> None:
     created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(contents.header.created))
     print(f"{contents.header.session_id} in {contents.header.cwd}, begun {created}")
+    from acp_agent.redaction.events import kept
+
     titles: dict[str, str] = {}
     for record in contents.branch():
-        _print_event(record, titles)
+        _print_event(record._replace(event=kept(record.event, _redactor())), titles)
     print()
+
+
+@cache
+def _redactor() -> Redactor:
+    """What was kept before secrets were taken out of it has them still."""
+    from acp_agent.redaction.redactor import Redactor
+    from acp_agent.workspace.environment import secret_values
+
+    return Redactor([], secret_values(os.environ))
 
 
 def _print_event(record: Record, titles: dict[str, str]) -> None:

@@ -127,7 +127,7 @@ def _masked(path: tuple[str, ...], value: object) -> object:
     if not isinstance(value, str) or _REFERENCE.fullmatch(value):
         return value
     holder, key = ("", "", *path)[-2:]
-    if key == "api_key" or holder == "headers" or (holder == "env" and is_secret(key)):
+    if key == "api_key" or holder == "headers" or (holder == "env" and is_secret(key, value)):
         return f"(hidden, {_sign(value)})"
     if "://" in value and (bare := _bare(value)) != value:
         return f"{bare} (and more, {_sign(value)})"

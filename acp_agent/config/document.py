@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.config.problems import dotted
 from acp_agent.config.schema import (
+    Environment,
     McpServerEntry,
     OutsideRule,
     PermissionRule,
@@ -18,7 +19,6 @@ from acp_agent.config.schema import (
     Timeouts,
 )
 from acp_agent.config.validate import origins
-from acp_agent.config.variables import is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HIDDEN = "(hidden)"
 _OBJECTS = (
     *(Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, OutsideRule),
-    *(Timeouts, Remote),
+    *(Timeouts, Remote, Environment),
 )
 _SECRETS = frozenset({"api_key", "headers", "env"})
 _ADDRESSES = frozenset({"base_url", "url"})
@@ -64,7 +64,7 @@ def effective(resolved: Resolved) -> list[Line]:
 def _as_json(value: object) -> object:
     """What a settings file would say for `value`."""
     if isinstance(value, _OBJECTS):
-        value = {key: inner for key, inner in value._asdict().items() if key != "source"}
+        value = {name.removesuffix("_"): inner for name, inner in value._asdict().items() if name != "source"}
     if isinstance(value, Mapping):
         return {key: _as_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple):
@@ -87,7 +87,9 @@ def _presentable(path: _Path, value: object) -> object:
         return value
     field = path[2]
     if field in _SECRETS:
-        return value if is_reference(value) else _HIDDEN
+        from acp_agent.models.keys import is_elsewhere
+
+        return value if is_elsewhere(value) else _HIDDEN
     return without_credentials(value) if field in _ADDRESSES else value
 
 

@@ -103,6 +103,13 @@ class PermissionSettings(NamedTuple):
     ask_timeout_secs: float = 3600
 
 
+class Environment(NamedTuple):
+    """What commands are given of the agent's environment beside the ordinary variables."""
+
+    pass_: tuple[str, ...] = ()
+    """The setting's name, `pass`, is a word of the language."""
+
+
 class Timeouts(NamedTuple):
     """Longest waits, in seconds."""
 
@@ -128,6 +135,7 @@ class Settings(NamedTuple):
     providers: Mapping[str, ProviderEntry] = MappingProxyType({})
     permission: PermissionSettings = PermissionSettings()
     mcp_servers: Mapping[str, McpServerEntry] = MappingProxyType({})
+    environment: Environment = Environment()
     max_agent_turns: int = 100
     timeouts: Timeouts = Timeouts()
     remote: Remote = Remote()
@@ -205,6 +213,8 @@ def settings_of(data: JsonObject) -> Settings:
             outside = permission["external_directory"]
             permission["external_directory"] = tuple(OutsideRule(**rule) for rule in outside)
         fields["permission"] = PermissionSettings(**permission)
+    if "environment" in fields:
+        fields["environment"] = Environment(tuple(fields["environment"].get("pass", ())))
     if "timeouts" in fields:
         fields["timeouts"] = Timeouts(**fields["timeouts"])
     if "remote" in fields:

@@ -24,6 +24,11 @@ def expand(text: str, env: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda found: env[found[1]], text)
 
 
+def names(text: str) -> list[str]:
+    """The variables that `text` refers to."""
+    return _REFERENCE.findall(text)
+
+
 def unset(text: str, env: Mapping[str, str]) -> list[str]:
     """The variables `text` refers to that are not set, or empty, in their order."""
     if "${" not in text:

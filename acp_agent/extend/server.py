@@ -65,7 +65,7 @@ class Server:
         """`report` takes what a person should know."""
         self.name = spec.name
         self.tools: Sequence[ServerTool] = ()
-        self._spec = spec
+        self.spec = spec
         self._connect = connect
         self._host = host
         self._report = report
@@ -96,8 +96,8 @@ class Server:
 
     async def run(self) -> None:
         """Keeps the server connected, or ready to be started, until `close`. Only cancelling it raises."""
-        if isinstance(self._spec, UnusableServer):
-            self._fail(self._spec.reason, for_good=True)
+        if isinstance(self.spec, UnusableServer):
+            self._fail(self.spec.reason, for_good=True)
             return
         while not self._closing:
             self._starts += 1
@@ -126,7 +126,7 @@ class Server:
             # server is ready it has no end.
             with anyio.CancelScope(deadline=anyio.current_time() + limit_s) as scope:
                 self._scope = scope
-                async with self._connect(self._spec, self._host, signals) as connection:
+                async with self._connect(self.spec, self._host, signals) as connection:
                     self.tools = await connection.tools()
                     scope.deadline = math.inf
                     self._connection = connection

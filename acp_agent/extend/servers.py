@@ -119,6 +119,8 @@ class Host(NamedTuple):
     times: Times = Times()
     ask: Callable[[Elicitation], Awaitable[Reply]] | None = None
     """Puts questions to the person; None, and servers are told that there is nobody to ask."""
+    env: Mapping[str, str] | None = None
+    """The ordinary part of the environment, for programs; None, and it is what anybody's is."""
 
 
 class Watch(Protocol):

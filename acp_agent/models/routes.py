@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.errors import AuthRequired
+from acp_agent.models.keys import Key, given, usable
 from acp_agent.models.thinking import thought_levels
 from acp_agent.models.vision import takes_images
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from acp_agent.config.schema import ProviderEntry, Settings
+    from acp_agent.models.keys import Keyring
 
 DEFAULT_WINDOW = 128_000
 """Tokens, for models nobody has said anything about."""
@@ -37,12 +39,6 @@ class ProviderType(NamedTuple):
     needs_key: bool = True
     detect: int | None = None
     """Place in the order in which the environment is searched for a key when nothing is configured."""
-
-
-class Key(NamedTuple):
-    value: str | None
-    source: str
-    """Where it came from, for a person; never the key itself."""
 
 
 class Route(NamedTuple):
@@ -121,32 +117,42 @@ def active_alias(settings: Settings, env: Mapping[str, str]) -> str | None:
     )
 
 
-def routes(settings: Settings, env: Mapping[str, str]) -> tuple[Route, ...]:
+def routes(settings: Settings, env: Mapping[str, str], keyring: Keyring | None = None) -> tuple[Route, ...]:
     """Every model that can be asked, the one to start with first. Raises AuthRequired for the active one."""
     active = active_alias(settings, env)
     if active is None:
         return ()
-    found = list(_of_entry(active, settings, env))
+    keyring = cache(keyring) if keyring else None  # for all models of a provider at once
+    found = list(_of_entry(active, settings, env, keyring))
     for alias in settings.providers:
         if alias != active:
             try:
-                found += _of_entry(alias, settings, env)
+                found += _of_entry(alias, settings, env, keyring)
             except AuthRequired:
                 continue  # not usable now; it is offered once its key is there
     return tuple(found)
 
 
-def _of_entry(alias: str, settings: Settings, env: Mapping[str, str]) -> Iterator[Route]:
+def _of_entry(
+    alias: str, settings: Settings, env: Mapping[str, str], keyring: Keyring | None
+) -> Iterator[Route]:
     """The models of one provider: the one to use, then the others of its list."""
-    first = route(alias, settings, env)
+    first = route(alias, settings, env, keyring=keyring)
     yield first
     entry = settings.providers.get(alias)
     for model in dict.fromkeys(entry.models if entry else ()):
         if model != first.model:
-            yield route(alias, settings, env, model)
+            yield route(alias, settings, env, model, keyring=keyring)
 
 
-def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | None = None) -> Route:
+def route(
+    alias: str,
+    settings: Settings,
+    env: Mapping[str, str],
+    model: str | None = None,
+    *,
+    keyring: Keyring | None = None,
+) -> Route:
     """How to ask a provider's model: `model`, or the one of the settings.
 
     Raises AuthRequired saying what is missing.
@@ -172,7 +178,7 @@ def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | N
         provider=provider,
         base_url=(base_url or "").rstrip("/"),
         model=model,
-        key=_key(alias, entry, provider, env),
+        key=_key(alias, entry, provider, env, keyring),
         headers=_headers(entry, env),
         window=entry.context_window or settings.context_window or window_of(model),
         request_limit_s=settings.timeouts.request_secs,
@@ -185,29 +191,25 @@ def route(alias: str, settings: Settings, env: Mapping[str, str], model: str | N
     )
 
 
-def _key(alias: str, entry: ProviderEntry, provider: ProviderType, env: Mapping[str, str]) -> Key:
-    from acp_agent.config.variables import expand
-
+def _key(
+    alias: str,
+    entry: ProviderEntry,
+    provider: ProviderType,
+    env: Mapping[str, str],
+    keyring: Keyring | None,
+) -> Key:
     if entry.api_key:
-        return _usable(expand(entry.api_key, env), f"providers.{alias}.api_key")
+        return given(entry.api_key, f"providers.{alias}.api_key", env, keyring)
     variables = (entry.api_key_env,) if entry.api_key_env else provider.key_env
     for variable in variables:
         if value := env.get(variable):
-            return _usable(value, f"${variable}")
+            return usable(value, f"${variable}")
     if entry.api_key_env or (provider.needs_key and not entry.base_url):
         raise AuthRequired(
             f"There is no key for {alias!r}. Set {' or '.join(variables)} in the environment that the editor "
             f"starts acp-agent with, or providers.{alias}.api_key in the settings."
         )
     return Key(None, "none")
-
-
-def _usable(value: str, source: str) -> Key:
-    """A pasted key often brings a line break along; nothing else that HTTP refuses may be in it."""
-    key = value.strip()
-    if not key.isascii() or not key.isprintable():
-        raise AuthRequired(f"The key from {source} holds characters that no key has. Set it again.")
-    return Key(key, source)
 
 
 def _headers(entry: ProviderEntry, env: Mapping[str, str]) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ class Claim(NamedTuple):
     read, edit: `resource` is the real absolute path, links and `..` resolved.
     execute: `resource` is the command as it will run; `argv` its words after quote removal,
     None when the command was not understood.
+    mcp: `server/tool`. A reason says that it is no longer what was allowed; then it is always asked about.
     network: the host. meta: the name of what happens (a plan, a question).
     """
 

@@ -170,6 +170,8 @@ def _configured_denial(claim: Claim, situation: Situation) -> _Opinion:
 
 
 def _guarded(claim: Claim, situation: Situation) -> _Opinion:
+    if claim.operation == "mcp" and claim.reason:
+        return "ask", f"{claim.resource}: {claim.reason}"
     if claim.operation != "edit":
         return _NONE
     kind = protected(situation.places.home).guarded_as(claim.resource)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
 
 from acp_agent import events
 from acp_agent.errors import JournalError
+from acp_agent.redaction.events import kept
+from acp_agent.redaction.redactor import NO_VALUES
 from acp_agent.session.locking import lock
 from acp_agent.session.records import from_json, to_json
 
@@ -187,6 +189,8 @@ class Journal:
         self.path = path
         self.on_trouble: Callable[[str], object] = log.warning
         """Told once when writing begins to fail; what cannot be written waits for the next time."""
+        self.redact: Callable[[Event], Event] = _without_secrets
+        """What is kept of an event; its default goes by what secrets look like."""
         self.number = end.number
         """The number of the last record."""
         self._parent = end.tip
@@ -197,7 +201,7 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, _KEPT):
-            self._unwritten += self._line(round(time.time(), 3), event)
+            self._unwritten += self._line(round(time.time(), 3), self.redact(event))
             self._flush()
 
     def branch(self, after: int) -> None:
@@ -237,6 +241,10 @@ class Journal:
     def _write(self) -> None:
         while self._unwritten:
             self._unwritten = self._unwritten[os.write(self._fd, self._unwritten) :]
+
+
+def _without_secrets(event: Event) -> Event:
+    return kept(event, NO_VALUES)
 
 
 def _open_locked(path: Path) -> int:

@@ -87,7 +87,7 @@ class BashTool:
         if "\0" in command:
             raise ToolError("command holds a NUL character, which no shell command can. Send it without.")
         timeout_s = min(given.number("timeout", self._times.usual_s), self._times.longest_s)
-        spec = CommandSpec(command, self._cwd, timeout_s)
+        spec = CommandSpec(command, self._cwd, timeout_s, passing=self._consoles.passing)
         return BashCall(spec, command, self._analyse, self._consoles, self._reviewing)
 
 
@@ -133,6 +133,8 @@ class BashCall:
     async def _run(self, progress: Progress) -> ToolResult:
         start = time.monotonic()
         ran = await self._in_editor(progress.call_id) or await self._here(progress)
+        # Before it is shortened: what is left of a secret that was cut in two would not be known as one.
+        ran = ran._replace(output=self._consoles.redactor(ran.output))
         output = ran.output.rstrip("\n")
         shown = ShownCommand(
             self._command,
@@ -166,7 +168,7 @@ class BashCall:
         if editor is None:
             return None
         spec = self._spec
-        done = await run_in_terminal(editor, call_id, self._command, spec.cwd, spec.timeout_s)
+        done = await run_in_terminal(editor, call_id, self._command, spec.cwd, spec.timeout_s, spec.passing)
         return self._of_terminal(done) if done else None
 
     async def _here(self, progress: Progress) -> _Ran:
@@ -212,7 +214,7 @@ class BashCall:
             return ""
         path = self._consoles.outputs / f"{call_id}.txt"
         try:
-            await anyio.to_thread.run_sync(whole.save, path)
+            await anyio.to_thread.run_sync(whole.save, path, self._consoles.redactor)
         except ToolError as error:
             log.warning("%s", error)
             return ""

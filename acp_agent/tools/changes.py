@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acp_agent.events import ShownDiff, ShownText
+from acp_agent.redaction.redactor import MARK
 
 if TYPE_CHECKING:
     from acp_agent.events import Shown
@@ -16,6 +17,10 @@ SHOWN_BYTES = 256 << 10
 COMPARED_LINES = 5000
 REPORTED_LINES = 40
 REPORTED_CHARACTERS = 4000
+STANDS_FOR = (
+    f"{MARK} stands for a secret that the file holds and that is not shown to you. "
+    "Send an edit whose old_text and new_text leave it out."
+)
 READ_AGAIN = "Read it again before the next change."
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from acp_agent.console import fenced
 from acp_agent.errors import ToolError
 from acp_agent.models.messages import ToolSpec
+from acp_agent.redaction.redactor import MARK, NO_VALUES
 from acp_agent.tools.base import ToolResult
-from acp_agent.tools.changes import report, shown_change
+from acp_agent.tools.changes import STANDS_FOR, report, shown_change
 from acp_agent.tools.parameters import Param, Parameters
 from acp_agent.tools.target import Target
 from acp_agent.workspace.text import Text, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from acp_agent.events import Location, Shown, ToolKind
     from acp_agent.permission.claims import Claim
@@ -58,10 +59,13 @@ class Plan(NamedTuple):
     """The first that changes."""
 
 
-def replacements(text: str, change: Change) -> list[tuple[int, int]]:
+def replacements(
+    text: str, change: Change, redact: Callable[[str], str] = NO_VALUES
+) -> list[tuple[int, int]]:
     """The (start, end) of what to replace in `text`, plain like the change.
 
-    Raises ToolError when that is not one place, or at least one with `everywhere`.
+    Raises ToolError when that is not one place, or at least one with `everywhere`; what it says of the text
+    is redacted.
     """
     if not change.old:
         raise ToolError("old_text is empty. Send the text to replace, or use write for a new file.")
@@ -73,15 +77,17 @@ def replacements(text: str, change: Change) -> list[tuple[int, int]]:
     while at >= 0:
         found.append(at)
         at = text.find(change.old, at + step)
+    if not found and MARK in change.old:
+        raise ToolError(f"old_text is not in the file. {STANDS_FOR}")
     if not found:
-        raise ToolError(f"old_text is not in the file. {nearest(text, change.old)}")
+        raise ToolError(f"old_text is not in the file. {nearest(redact(text), change.old)}")
     if len(found) > 1 and not change.everywhere:
-        raise ToolError(_ambiguous(text, found))
+        raise ToolError(_ambiguous(text, found, redact))
     return [(at, at + len(change.old)) for at in found]
 
 
-def _ambiguous(text: str, found: Sequence[int]) -> str:
-    lines = text.split("\n")
+def _ambiguous(text: str, found: Sequence[int], redact: Callable[[str], str]) -> str:
+    lines = redact(text).split("\n")
     places = [text.count("\n", 0, at) for at in found[:LISTED_LINES]]
     listed = "\n".join(f"{number + 1}: {lines[number][:LISTED_CHARACTERS]}" for number in places)
     more = f"\n… and {len(found) - LISTED_LINES} more" if len(found) > LISTED_LINES else ""
@@ -137,6 +143,7 @@ class EditTool:
 class EditCall:
     def __init__(self, workspace: Workspace, target: Target, change: Change) -> None:
         self._documents = workspace.documents
+        self._redact = workspace.redactor
         self._target = target
         self._change = change
         self._previewed: Plan | None = None
@@ -176,7 +183,7 @@ class EditCall:
         """The edit on the file as it is; the same in `preview` and `run` unless that has changed."""
         base = await self._documents.read(self._target.place)
         self._documents.require_seen(base)
-        spans = replacements(base.text, self._change)
+        spans = replacements(base.text, self._change, self._redact)
         text = base.source.spliced(spans, self._change.new)
         text.encode()  # what cannot be written is told before anybody is asked
         self._line = base.text.count("\n", 0, spans[0][0]) + 1 + _first_difference(self._change)

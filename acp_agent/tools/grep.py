@@ -19,7 +19,7 @@ from acp_agent.workspace.globs import compile_glob
 from acp_agent.workspace.roots import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from acp_agent.events import ToolKind
@@ -73,6 +73,7 @@ class GrepCall(ReadingCall):
     def __init__(self, workspace: Workspace, programs: Programs, target: Target, query: Query) -> None:
         super().__init__(target)
         self._roots = workspace.roots
+        self._redact = workspace.redactor
         self._programs = programs
         self._query = query
 
@@ -81,7 +82,7 @@ class GrepCall(ReadingCall):
         where = "" if self._target.shown == "." else f" in {self._target.title}"
         return f"Search for `{one_line(self._query.pattern)}`{where}"
 
-    async def run(self, progress: Progress) -> ToolResult:
+    async def _read(self, progress: Progress) -> ToolResult:
         from acp_agent.workspace.search import grep
 
         found = await grep(self._target.place.path, self._query, self._programs)
@@ -116,7 +117,7 @@ class GrepCall(ReadingCall):
         return "\n".join(blocks)
 
     def _block(self, path: Path, lines: Sequence[Line]) -> str:
-        name, text = self._roots.shorten(path), _numbered(lines)
+        name, text = self._roots.shorten(path), _numbered(lines, self._redact)
         place = Place(path, self._roots.contains(path))
         if not instructs(place):
             return f"{name}\n{text}"
@@ -124,15 +125,16 @@ class GrepCall(ReadingCall):
         return f"{name}{f' ({of})' if of else ''}\n{reveal(text).text}"
 
 
-def _numbered(lines: Sequence[Line]) -> str:
+def _numbered(lines: Sequence[Line], redact: Callable[[str], str]) -> str:
     """`12: a match`, `13- a line beside it`, `--` where lines are left out between them."""
     numbered: list[str] = []
+    texts = redact("\n".join(line.text for line in lines)).split("\n")
     with_context = any(not line.is_match for line in lines)
-    for line, before in zip(lines, (None, *lines), strict=False):
+    for line, before, text in zip(lines, (None, *lines), texts, strict=False):
         if with_context and before and line.number > before.number + 1:
             numbered.append("--")
-        text = line.text if len(line.text) <= LINE_CHARACTERS else f"{line.text[:LINE_CHARACTERS]}…"
-        numbered.append(f"{line.number}{':' if line.is_match else '-'} {text}")
+        shown = text if len(text) <= LINE_CHARACTERS else f"{text[:LINE_CHARACTERS]}…"
+        numbered.append(f"{line.number}{':' if line.is_match else '-'} {shown}")
     return "\n".join(numbered)
 
 

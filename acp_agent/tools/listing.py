@@ -64,7 +64,7 @@ class ListCall(ReadingCall):
     def title(self) -> str:
         return f"List {self._target.title}"
 
-    async def run(self, progress: Progress) -> ToolResult:
+    async def _read(self, progress: Progress) -> ToolResult:
         entries = await anyio.to_thread.run_sync(list_folder, self._target.place.path)
         output = "\n".join(entries.lines) or "(empty folder)"
         if entries.total > ENTRIES:
@@ -132,7 +132,7 @@ class GlobCall(ReadingCall):
         where = "" if self._target.shown == "." else f" in {self._target.title}"
         return f"Find `{one_line(self._wanted.pattern)}`{where}"
 
-    async def run(self, progress: Progress) -> ToolResult:
+    async def _read(self, progress: Progress) -> ToolResult:
         from acp_agent.workspace.search import glob
 
         pattern, hidden = self._wanted

@@ -11,13 +11,19 @@ import json
 import logging
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.console import fenced
+from acp_agent.errors import ToolError
 from acp_agent.events import ShownText
+from acp_agent.extend.pins import Pins, Told
+from acp_agent.extend.servers import Outcome
+from acp_agent.invisible import revealed
 from acp_agent.models.messages import ToolSpec
 from acp_agent.permission.claims import Claim
+from acp_agent.redaction.redactor import NO_VALUES
 from acp_agent.tools.base import ToolResult
+from acp_agent.tools.fencing import fenced_off
 from acp_agent.tools.schemas import accepted
 from acp_agent.tools.shortening import one_line, without_middle
 
@@ -25,11 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from acp_agent.events import Location, Shown, ToolKind
+    from acp_agent.extend.pins import Change
     from acp_agent.extend.server import Server
-    from acp_agent.extend.servers import Outcome, ServerTool
+    from acp_agent.extend.servers import ServerTool
     from acp_agent.extend.tool_servers import ToolServers
+    from acp_agent.redaction.redactor import Redactor
     from acp_agent.tools.base import Call, Progress, Tool
     from acp_agent.tools.registry import ToolSource
+    from acp_agent.tools.schemas import Schema
 
 log = logging.getLogger(__name__)
 
@@ -47,23 +56,31 @@ SHOWN_CHARACTERS = 64 << 10
 RECORD_CHARACTERS = 256 << 10
 ARGUMENT_CHARACTERS = 8 << 10
 """Of the arguments, under the question whether they may be sent."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 NOTHING = "(The tool answered with nothing.)"
 
 
 class ServerTools:
     """registry.ToolSource over the servers of a session."""
 
-    def __init__(self, servers: ToolServers, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        servers: ToolServers,
+        report: Callable[[str], None],
+        pins: Pins | None = None,
+        redactor: Redactor = NO_VALUES,
+    ) -> None:
         """`report` takes what a person should know."""
         self._servers = servers
         self._report = report
+        self._pins = pins or Pins(None)
+        self._redactor = redactor
         self._seen: list[Sequence[ServerTool]] = []
         self._tools: list[Tool] = []
         self._cut = False
 
     async def settle(self) -> None:
         await self._servers.settle()
+        await self._pins.load()
 
     def tools(self) -> Sequence[Tool]:
         seen = [server.tools for server in self._servers.servers]
@@ -86,10 +103,27 @@ class ServerTools:
         for server, tool in islice(every, MOST_TOOLS):
             name = next(name for name in _names(server.name, tool.name) if name not in names)
             names.add(name)
-            description = _CONTROL.sub("", without_middle(tool.description, DESCRIPTION_CHARACTERS))
-            spec = ToolSpec(name, description or tool.name, accepted(tool.schema))
-            found.append(McpTool(server, tool.name, spec))
+            told = _told(tool)
+            spec = ToolSpec(name, told.description, told.parameters)
+            found.append(McpTool(Remote(server, self._pins, self._redactor), told, spec))
         return found
+
+
+def _told(tool: ServerTool) -> Told:
+    """The tool as the model is told of it: bounded, with nothing in it that nobody would see."""
+    description = revealed(without_middle(tool.description, DESCRIPTION_CHARACTERS))
+    return Told(tool.name, description or tool.name, cast("Schema", _seen(accepted(tool.schema))))
+
+
+def _seen(value: object) -> object:
+    """A JSON value with every character in it written out that would not be seen."""
+    if isinstance(value, str):
+        return revealed(value)
+    if isinstance(value, list):
+        return [_seen(item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {revealed(key): _seen(inner) for key, inner in cast("Schema", value).items()}
+    return value
 
 
 def _usable(tool: ServerTool) -> bool:
@@ -125,55 +159,81 @@ def claim_by_name(name: str, servers: Iterable[str]) -> Claim | None:
     return _claim(f"{server}/{tool}") if server and tool else None
 
 
-def _claim(resource: str) -> Claim:
-    return Claim("mcp", resource)
+def _claim(resource: str, reason: str = "") -> Claim:
+    return Claim("mcp", resource, reason=reason)
+
+
+class Remote(NamedTuple):
+    """A server, and what is known of it here."""
+
+    server: Server
+    pins: Pins
+    redactor: Redactor
 
 
 class McpTool:
     kind: ToolKind = "other"
     reads_only = False  # whatever the server says
 
-    def __init__(self, server: Server, tool: str, spec: ToolSpec) -> None:
+    def __init__(self, remote: Remote, told: Told, spec: ToolSpec) -> None:
         self.spec = spec
-        self._server = server
-        self._tool = tool
+        self._remote = remote
+        self._told = told
 
     def bind(self, arguments: dict[str, object]) -> Call:
         """The server checks the arguments."""
-        return McpCall(self._server, self._tool, arguments)
+        return McpCall(self._remote, self._told, arguments)
 
 
 class McpCall:
     locations: tuple[Location, ...] = ()
 
-    def __init__(self, server: Server, tool: str, arguments: dict[str, object]) -> None:
-        self._server = server
-        self._tool = tool
+    def __init__(self, remote: Remote, told: Told, arguments: dict[str, object]) -> None:
+        self._server = remote.server
+        self._pins = remote.pins
+        self._redact = remote.redactor
+        self._tool = told.name
+        self._told = told
         self._arguments = arguments
 
     @property
     def _resource(self) -> str:
         return f"{self._server.name}/{self._tool}"
 
+    def _now(self) -> Told:
+        """The tool as its server describes it by now."""
+        tool = next((tool for tool in self._server.tools if tool.name == self._tool), None)
+        return _told(tool) if tool else self._told
+
+    def _change(self) -> Change | None:
+        return self._pins.change(self._server.spec, self._now())
+
     @property
     def title(self) -> str:
         return one_line(f"Call {self._resource}")
 
     def claims(self) -> tuple[Claim, ...]:
-        return (_claim(self._resource),)
+        change = self._change()
+        return (_claim(self._resource, change.reason if change else ""),)
 
     async def preview(self) -> tuple[Shown, ...]:
-        return (self._sent(),) if self._arguments else ()
+        change = self._change()
+        shown = [_shown_change(change)] if change else []
+        return (*shown, self._sent()) if self._arguments else tuple(shown)
 
     async def run(self, progress: Progress) -> ToolResult:
         def show(text: str) -> None:
             progress.show((self._sent(), ShownText(one_line(text))))
 
-        outcome = await self._server.call(self._tool, self._arguments, show)
-        text = _CONTROL.sub("", outcome.text) or NOTHING
+        await self._pins.keep(self._server.spec, self._now())
+        try:
+            outcome = await self._server.call(self._tool, self._arguments, show)
+        except ToolError as error:
+            outcome = Outcome(str(error), failed=True)
+        text = self._redact(revealed(outcome.text) or NOTHING)
         output = "\n".join((without_middle(text, OUTPUT_CHARACTERS), *_unseen(outcome)))
         return ToolResult(
-            output,
+            fenced_off(output, f"mcp:{self._resource}"),
             shown=(self._sent(), ShownText(without_middle(text, SHOWN_CHARACTERS))),
             record={
                 "server": self._server.name,
@@ -186,6 +246,18 @@ class McpCall:
     def _sent(self) -> ShownText:
         text = json.dumps(self._arguments, ensure_ascii=False, indent=2)
         return ShownText(fenced(without_middle(text, ARGUMENT_CHARACTERS), "json"))
+
+
+def _shown_change(change: Change) -> ShownText:
+    """What has changed, for the person who is asked."""
+    from difflib import unified_diff
+
+    lines = unified_diff(change.before.split("\n"), change.now.split("\n"), "allowed", "now", lineterm="")
+    difference = without_middle("\n".join(lines), ARGUMENT_CHARACTERS)
+    return ShownText(
+        f"Asked again because {change.reason}. Allowing it means that it counts as allowed as it is now.\n\n"
+        f"{fenced(difference, 'diff')}"
+    )
 
 
 def _unseen(outcome: Outcome) -> Iterator[str]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from acp_agent.errors import ToolError
 from acp_agent.events import Location
 from acp_agent.permission.claims import Claim
+from acp_agent.tools.fencing import fenced_off
 from acp_agent.tools.shortening import one_line
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from acp_agent.events import Shown
+    from acp_agent.tools.base import Progress, ToolResult
     from acp_agent.workspace.roots import Place, Roots
 
 
@@ -61,3 +63,14 @@ class ReadingCall:
 
     async def preview(self) -> tuple[Shown, ...]:
         return ()
+
+    async def run(self, progress: Progress) -> ToolResult:
+        """What is not the session's own may have been written by anybody."""
+        result = await self._read(progress)
+        place = self._target.place
+        if place.inside:
+            return result
+        return result._replace(output=fenced_off(result.output, str(place.path)))
+
+    async def _read(self, progress: Progress) -> ToolResult:
+        raise NotImplementedError

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.errors import ToolError
 from acp_agent.models.messages import ToolSpec
+from acp_agent.redaction.redactor import MARK
 from acp_agent.tools.base import ToolResult
-from acp_agent.tools.changes import report, shown_change
+from acp_agent.tools.changes import STANDS_FOR, report, shown_change
 from acp_agent.tools.parameters import Param, Parameters
 from acp_agent.tools.target import Target
 from acp_agent.workspace.text import Text
@@ -46,6 +47,7 @@ class WriteTool:
 class WriteCall:
     def __init__(self, workspace: Workspace, target: Target, content: str) -> None:
         self._documents = workspace.documents
+        self._redact = workspace.redactor
         self._target = target
         self._content = content
         self._previewed: Plan | None = None
@@ -89,9 +91,15 @@ class WriteCall:
         else:
             base = await self._documents.read(place)
             self._documents.require_seen(base)
+            self._require_whole(base)
             plan = Plan(base, base.source.replaced(self._content))
         plan.text.encode()  # what cannot be written is told before anybody is asked
         return plan
+
+    def _require_whole(self, base: Document) -> None:
+        """Raises ToolError for a text that has our mark where the file has a secret: it would be lost."""
+        if self._content.count(MARK) > base.text.count(MARK) and self._redact(base.text) != base.text:
+            raise ToolError(f"Not written: the secret in {self._target.shown} would be lost. {STANDS_FOR}")
 
     def _shown(self, plan: Plan, text: Text) -> tuple[Shown, ...]:
         path = str(self._target.place.path)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from acp_agent.events import Event, Listener
+    from acp_agent.redaction.events import Screen
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,12 @@ async def no_wait() -> None:
 class Feed:
     """Takes events from one session's turn and hands them to its listeners, in order."""
 
-    def __init__(self, listeners: Sequence[Listener], drain: Drain = no_wait) -> None:
+    def __init__(
+        self, listeners: Sequence[Listener], drain: Drain = no_wait, screen: Screen | None = None
+    ) -> None:
+        """`screen` takes secrets out before anybody is told."""
         self._listeners = listeners
+        self._screen = screen
         self.drain = drain
         self._loop = asyncio.get_running_loop()
         self._kind: type[TextDelta | ThoughtDelta | OutputDelta] = TextDelta
@@ -98,7 +103,15 @@ class Feed:
         elif not self._timer:
             self._timer = self._loop.call_at(due, self.flush)
 
+    def redacted(self, text: str) -> str:
+        """`text` as everybody may see it."""
+        return self._screen.text(text) if self._screen else text
+
     def _deliver(self, event: Event) -> None:
+        for screened in self._screen(event) if self._screen else (event,):
+            self._tell(screened)
+
+    def _tell(self, event: Event) -> None:
         for listener in self._listeners:
             try:
                 listener(event)

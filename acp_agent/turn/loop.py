@@ -174,9 +174,10 @@ def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answ
 
 def _failed(turn: Turn, answer: _Answer, end: Failed) -> StopReason:
     """A full context is an end like others; everything else is raised."""
+    message = turn.feed.redacted(end.message)
     if end.kind != "context_length":
-        raise ModelError(end.message, data={"details": end.message})  # just this: Zed looks for it
-    turn.feed.emit(TextDelta(answer.message_id, f"({end.message})"))
+        raise ModelError(message, data={"details": message})  # just this: Zed looks for it
+    turn.feed.emit(TextDelta(answer.message_id, f"({message})"))
     return "max_tokens"
 
 

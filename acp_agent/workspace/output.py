@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from acp_agent.console import STYLE, STYLE_TAIL, overwrite, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HELD_CHARACTERS = 4096
@@ -80,11 +81,11 @@ class Whole:
         """What was kept of it, readable."""
         return plain("".join(self._pieces))
 
-    def save(self, path: Path) -> None:
-        """Writes the file, in a folder for its owner alone. Raises ToolError."""
+    def save(self, path: Path, redact: Callable[[str], str]) -> None:
+        """Writes the file, redacted, in a folder for its owner alone. Raises ToolError."""
         from acp_agent.workspace.files import trouble, write_bytes
 
-        text = self.text()
+        text = redact(self.text())
         if self.characters > self._limit:
             text += f"\n[… {self.characters - self._limit} more characters left out …]\n"
         try:

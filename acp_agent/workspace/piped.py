@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from acp_agent.workspace.ending import end, exited
-from acp_agent.workspace.environment import ordinary
+from acp_agent.workspace.environment import marked, ordinary
 from acp_agent.workspace.guarding import the_guard
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ LAST_WORDS_S = 0.5
 
 
 class ProgramSpec(NamedTuple):
-    """A program to run. It gets the ordinary part of the agent's environment, and `env`."""
+    """A program to run. It gets `base` and `env`."""
 
     command: Sequence[str]
     cwd: Path
     env: Mapping[str, str]
+    base: Mapping[str, str] | None = None
+    """The ordinary part of the agent's environment, None for what that is for anybody."""
 
 
 @asynccontextmanager
@@ -93,12 +95,15 @@ class PipedProgram:
         self._process = subprocess.Popen(
             list(self._spec.command),
             cwd=self._spec.cwd,
-            env={**ordinary(os.environ, self._marker), **self._spec.env},
+            env={**self._base(), **marked(os.environ, self._marker), **self._spec.env},
             stdin=pipes[0],
             stdout=pipes[1],
             stderr=pipes[2],
             start_new_session=True,
         )
+
+    def _base(self) -> Mapping[str, str]:
+        return ordinary(os.environ) if self._spec.base is None else self._spec.base
 
     @property
     def _started(self) -> subprocess.Popen[bytes]:

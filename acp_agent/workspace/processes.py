@@ -18,7 +18,7 @@ import anyio.to_thread
 
 from acp_agent.errors import ToolError
 from acp_agent.workspace.ending import LOOK_AGAIN_S, end, exited, left_of
-from acp_agent.workspace.environment import scrubbed
+from acp_agent.workspace.environment import NOTHING_MORE, Passing, scrubbed
 from acp_agent.workspace.guarding import the_guard as _guard
 from acp_agent.workspace.output import Decoder, Kept
 from acp_agent.workspace.programs import which
@@ -43,9 +43,10 @@ class CommandSpec(NamedTuple):
     cwd: Path
     timeout_s: float
     env: Mapping[str, str] | None = None
-    """Instead of the agent's own; either way secrets are left out."""
+    """Instead of the agent's own. Of what is as in that, only what may pass does; secrets never do."""
     output_limit_bytes: int = OUTPUT_LIMIT_BYTES
     stdin: bytes = b""
+    passing: Passing = NOTHING_MORE
 
 
 class Ending(NamedTuple):
@@ -151,7 +152,7 @@ class _Running:
             self._process = subprocess.Popen(
                 words,
                 cwd=spec.cwd,
-                env=scrubbed(os.environ if spec.env is None else spec.env, self._marker),
+                env=_environment(spec, self._marker),
                 stdin=stdin,
                 stdout=outputs[0],
                 stderr=outputs[-1],
@@ -232,6 +233,13 @@ class _Running:
             status = -signal.SIGKILL
         code, number = (status, None) if status >= 0 else (None, -status)
         return Ending(code, number, not self._exited, self._left_behind)
+
+
+def _environment(spec: CommandSpec, marker: str) -> dict[str, str]:
+    if spec.env is None:
+        return scrubbed(os.environ, marker, spec.passing)
+    given = {name for name, value in spec.env.items() if os.environ.get(name) != value}
+    return scrubbed(spec.env, marker, spec.passing, given)
 
 
 def shell() -> str:

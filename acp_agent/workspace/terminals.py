@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 import anyio
 
 from acp_agent.errors import PeerError, ToolError
+from acp_agent.redaction.redactor import NO_VALUES, Redactor
+from acp_agent.workspace.environment import NOTHING_MORE, Passing, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +86,10 @@ class Consoles(NamedTuple):
     choice: Choice = "auto"
     terminals: Terminals | None = None
     outputs: Path | None = None
+    passing: Passing = NOTHING_MORE
+    """What commands are given of the environment."""
+    redactor: Redactor = NO_VALUES
+    """For what they write."""
 
     @property
     def chosen(self) -> Terminals | None:
@@ -112,7 +118,12 @@ class TerminalRun(NamedTuple):
 
 
 async def run_in_terminal(
-    editor: Terminals, call_id: str, command: str, cwd: Path, timeout_s: float
+    editor: Terminals,
+    call_id: str,
+    command: str,
+    cwd: Path,
+    timeout_s: float,
+    passing: Passing = NOTHING_MORE,
 ) -> TerminalRun | None:
     """Runs a command for the shell to its end; None when the editor cannot run it, and has not.
 
@@ -122,7 +133,7 @@ async def run_in_terminal(
     from acp_agent.workspace.output import readable
     from acp_agent.workspace.processes import shell
 
-    program = Program(shell(), ("-c", command), _environment(), str(cwd))
+    program = Program(shell(), ("-c", command), overridden(os.environ, passing), str(cwd))
     try:
         terminal = await editor.create_terminal(call_id, program)
     except PeerError as error:
@@ -166,16 +177,3 @@ def _not_begun(error: PeerError) -> None:
             f"The editor refused to run the command: {error}. Go on without it, or ask the user."
         ) from error
     log.info("no terminal, so the command runs without one: %s", error)
-
-
-def _environment() -> dict[str, str]:
-    """What a terminal's environment needs so that a command sees no secrets and waits for nobody.
-
-    An editor's terminals have its own environment, of which ours is mostly a copy. A variable cannot be
-    taken out of it, so those that hold secrets are emptied.
-    """
-    from acp_agent.workspace.environment import OWN_PREFIX, QUIET, is_secret
-    from acp_agent.workspace.guard import MARKER_VARIABLE
-
-    hidden = {name for name in os.environ if is_secret(name) or name.startswith(OWN_PREFIX)}
-    return {**dict.fromkeys(hidden - {MARKER_VARIABLE}, ""), **QUIET}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from acp_agent.redaction.redactor import NO_VALUES, Redactor
 from acp_agent.workspace.documents import Documents
 from acp_agent.workspace.roots import Roots
 
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
 class Workspace(NamedTuple):
     roots: Roots
     documents: Documents
+    redactor: Redactor = NO_VALUES
+    """For what is read."""
 
 
 def open_workspace(
-    cwd: Path, additional: Iterable[Path] = (), editor: EditorFiles | None = None
+    cwd: Path,
+    additional: Iterable[Path] = (),
+    editor: EditorFiles | None = None,
+    redactor: Redactor = NO_VALUES,
 ) -> Workspace:
     """The workspace of a session. Touches nothing yet."""
-    return Workspace(Roots(cwd, additional), Documents(editor))
+    return Workspace(Roots(cwd, additional), Documents(editor), redactor)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WAIT_S = 20
-NAMES = ["python", "config", "model", "rg", "git", "bwrap", "data"]
+NAMES = ["python", "config", "model", "env", "rg", "git", "bwrap", "data"]
 FINDING = re.compile(r"^(ok|warn|fail) +(\S+) +(.+)$")
 
 

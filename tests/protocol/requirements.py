@@ -490,6 +490,10 @@ remote  SHOULD  session-setup
     Servers at an address are connected in the ways that are announced, with the headers given.
 asked  INTEROP  tool-calls
     A call of a server's tool asks like any other, and an answer for good is about exactly that tool.
+pinned  INTEROP  servers change what they say of a tool once it is allowed; CVE-2025-54136
+    A tool that is not as it was when it was allowed asks, whatever was allowed, and shows what has changed.
+fenced  INTEROP  servers answer with instructions
+    What a server says reaches the model as data in a fence that it cannot close, nothing in it invisible.
 cancelled  MUST  prompt-turn, cancellation
     Cancelling a turn cancels the call at its server, which goes on to serve others.
 restarted  INTEROP  servers die

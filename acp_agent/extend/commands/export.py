@@ -49,9 +49,11 @@ async def export(desk: Desk, words: Words) -> Answer:
     path = _destination(desk, given, ".jsonl" if as_json else ".md")
     turns = await desk.past()
     if as_json:
-        data = await anyio.to_thread.run_sync(desk.journal.read_bytes)
+        text = (await anyio.to_thread.run_sync(desk.journal.read_bytes)).decode("utf-8", "replace")
     else:
-        data = markdown(desk.session_id, turns).encode("utf-8", "replace")
+        text = markdown(desk.session_id, turns)
+    # What was kept before secrets were taken out of it has them still.
+    data = desk.workspace.redactor(text).encode("utf-8", "replace")
     await anyio.to_thread.run_sync(_write, path, data, desk.session_id)
     return f"Written: {code(str(path))} ({len(data) / 1024:.0f} KiB)."
 

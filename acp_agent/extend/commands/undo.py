@@ -74,8 +74,8 @@ class Step:
 class FileChange:
     path: str
     steps: list[Step] = field(default_factory=list[Step])
-    unknown: bool = False
-    """One of the edits was too large to be kept."""
+    unknown: str = ""
+    """Why one of the edits is not known, if one is not."""
 
 
 @dataclass(slots=True)
@@ -124,6 +124,8 @@ def _note(found: Changes, call: _Call, end: ToolCallFinished) -> None:
     diffs = [shown for shown in call.content if isinstance(shown, ShownDiff)]
     for diff in diffs:
         change = found.files.setdefault(diff.path, FileChange(diff.path))
+        if diff.redacted:
+            change.unknown = "a secret in it was not kept"
         old = None if diff.old_text is None else Text.formed(diff.old_text, diff.old_form)
         new = None if diff.deleted else Text.formed(diff.new_text, diff.new_form)
         change.steps.append(Step(old, new, not end.failed))
@@ -133,7 +135,7 @@ def _note(found: Changes, call: _Call, end: ToolCallFinished) -> None:
     if call.kind != "edit":
         found.beyond.append(call.title)
     elif not diffs and not end.failed and call.content and isinstance(path, str):
-        found.files.setdefault(path, FileChange(path)).unknown = True
+        found.files.setdefault(path, FileChange(path)).unknown = "a change of it was too large to be kept"
 
 
 # Putting back ------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ async def _restore(workspace: Workspace, change: FileChange) -> tuple[Fate, str]
     if not place.inside or str(place.path) != change.path:
         return "left alone", "it is not in the session's folders"
     if change.unknown:
-        return "left alone", "a change of it was too large to be kept"
+        return "left alone", change.unknown
     now = await _now(workspace, place)
     source = now.source if now else None
     before, left, whole = _ends(change.steps, source)

@@ -42,7 +42,7 @@ async def stdio(spec: StdioServer, host: Host, watch: Watch) -> AsyncGenerator[T
     outgoing, outgoing_out = anyio.create_memory_object_stream[SessionMessage](0)
     try:
         async with (
-            open_program(ProgramSpec(command, host.roots[0], spec.env)) as program,
+            open_program(ProgramSpec(command, host.roots[0], spec.env, host.env)) as program,
             incoming_in,
             incoming,
             outgoing,

@@ -66,6 +66,7 @@ EVERY_KEY: dict[str, Any] = {
         "files": {"command": "files-server", "args": ["--here"], "env": {"TOKEN": "${MY_KEY}"}},
         "far": {"url": "https://mcp.example/sse", "type": "sse", "headers": {"X-Key": "k"}, "enabled": False},
     },
+    "environment": {"pass": ["MY_*"]},
     "max_agent_turns": 5,
     "timeouts": {
         "stream_chunk_secs": 1,
@@ -121,6 +122,7 @@ KINDS = [
         EVERY_KEY["permission"]["external_directory"],
         None,
     ),
+    Kind(room.Environment, ROOT["$defs"]["Environment"], [EVERY_KEY["environment"]], None),
     Kind(room.Timeouts, ROOT["$defs"]["Timeouts"], [EVERY_KEY["timeouts"]], "### `timeouts`"),
     Kind(room.Remote, ROOT["$defs"]["Remote"], [EVERY_KEY["remote"]], "### `remote`"),
 ]
@@ -136,13 +138,14 @@ def keys_of(kind: Kind) -> set[str]:
 @each_kind
 def test_fields_are_the_properties(kind: Kind) -> None:
     fields: tuple[str, ...] = cast("Any", kind.type)._fields
-    written = [key for key in fields if (kind.type, key) not in NOT_WRITTEN]
+    written = [key.removesuffix("_") for key in fields if (kind.type, key) not in NOT_WRITTEN]
     assert written == [key for key in kind.schema["properties"] if key != "$schema"]
 
 
 @each_kind
 def test_defaults_are_those_of_the_schema(kind: Kind) -> None:
-    defaults: dict[str, object] = cast("Any", kind.type)._field_defaults
+    fields: dict[str, object] = cast("Any", kind.type)._field_defaults
+    defaults = {field.removesuffix("_"): value for field, value in fields.items()}
     properties: dict[str, Schema] = kind.schema["properties"]
     said = {key: each["default"] for key, each in properties.items() if "default" in each}
     defaults = {key: value for key, value in defaults.items() if (kind.type, key) not in NOT_WRITTEN}

@@ -73,11 +73,11 @@ def test_what_a_terminal_would_answer_or_remember_never_gets_through(data: bytes
 def test_a_whole_text_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "WHOLE_CHARACTERS", 10)
     whole = Whole()
-    for piece in ("12345", "67890", "abc"):
+    for piece in ("1234e", "67890", "abc"):
         whole.add(piece)
-    whole.save(tmp_path / "folder" / "file")
+    whole.save(tmp_path / "folder" / "file", str.upper)
     text = (tmp_path / "folder" / "file").read_text(encoding="utf-8")
-    assert text == "1234567890\n[… 3 more characters left out …]\n"
+    assert text == "1234E67890\n[… 3 more characters left out …]\n"
     assert whole.characters == 13
 
 

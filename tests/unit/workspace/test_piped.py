@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from acp_agent.workspace.environment import ordinary
+from acp_agent.workspace.environment import marked, ordinary
 from acp_agent.workspace.piped import PipedProgram, ProgramSpec, open_program
 from tests.support.processes import alive, assert_all_gone
 
@@ -90,7 +90,7 @@ def test_the_ordinary_environment() -> None:
         "OPENAI_API_KEY": "s", "GITHUB_TOKEN": "s", "SSH_AUTH_SOCK": "s", "ACP_AGENT_MODEL": "m",
         "PYTHONPATH": "q", "ACP_AGENT_COMMANDS": "outer",
     }  # fmt: skip
-    assert ordinary(given, "mark") == {
+    assert {**ordinary(given), **marked(given, "mark")} == {
         "PATH": "p", "HOME": "h", "LC_ALL": "C", "XDG_CONFIG_HOME": "x", "https_proxy": "y", "NO_PROXY": "n",
         "ACP_AGENT_COMMANDS": "outer mark",
     }  # fmt: skip

@@ -1,0 +1,115 @@
+"""Where the key of a model service comes from: the settings, the environment, a file, the keyring."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from acp_agent.errors import AuthRequired
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE = "file:"
+KEYRING = "keyring:"
+LARGEST_FILE = 64 << 10
+"""Bytes. What is larger is no file for a key."""
+
+
+class Key(NamedTuple):
+    value: str | None
+    source: str
+    """Where it came from, for a person; never the key itself."""
+
+
+class Keyring(Protocol):
+    """The system's store of passwords."""
+
+    def __call__(self, service: str, user: str, /) -> str | None:
+        """None when it has none by that name. Raises AuthRequired saying what to do when there is no store.
+
+        May take long: a person may have to unlock it.
+        """
+        ...
+
+
+def given(text: str, place: str, env: Mapping[str, str], keyring: Keyring | None) -> Key:
+    """The key that a setting, named by `place`, stands for.
+
+    Raises AuthRequired, or ConfigError for a variable that is not set.
+    """
+    if text.startswith(FILE):
+        path = text.removeprefix(FILE)
+        return usable(_of_file(path, place, env), path)
+    if text.startswith(KEYRING):
+        return usable(_of_keyring(text, place, keyring), text)
+    from acp_agent.config.variables import expand
+
+    return usable(expand(text, env), place)
+
+
+def usable(value: str, source: str) -> Key:
+    """A pasted key often brings a line break along; nothing else that HTTP refuses may be in it."""
+    key = value.strip()
+    if not key.isascii() or not key.isprintable():
+        raise AuthRequired(f"The key from {source} holds characters that no key has. Set it again.")
+    return Key(key, source)
+
+
+def _of_file(text: str, place: str, env: Mapping[str, str]) -> str:
+    """A file of the person's alone: what others can read is no secret any more."""
+    from acp_agent.config.paths import home_dir, user_path
+
+    if not text.startswith(("/", "~/")):
+        raise AuthRequired(
+            f"{place} names the file {text!r}; write its whole path, or one that begins with ~/."
+        )
+    path = user_path(text, home_dir(env), env)
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
+                raise AuthRequired(f"{place} names {path}, which is no file that holds a key.")
+            _require_private(path, status)
+            value = file.read(LARGEST_FILE).decode("utf-8", "replace").strip()
+    except OSError as error:
+        raise AuthRequired(f"{place} names {path}, which cannot be read: {error.strerror}.") from error
+    if not value:
+        raise AuthRequired(f"{place} names {path}, which is empty. Write the key into it.")
+    return value
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _require_private(path: Path, status: os.stat_result) -> None:
+    if status.st_uid not in (os.getuid(), 0):
+        raise AuthRequired(
+            f"{path} belongs to another user, so its key is not used. Make a file of your own."
+        )
+    if status.st_mode & 0o077:
+        raise AuthRequired(f"{path} can be read by others, so its key is not used. Run: chmod 600 {path}")
+
+
+def _of_keyring(text: str, place: str, keyring: Keyring | None) -> str:
+    service, _, user = text.removeprefix(KEYRING).partition("/")
+    if not service or not user:
+        raise AuthRequired(f'{place} is not complete: write "keyring:SERVICE/USER".')
+    if keyring is None:
+        raise AuthRequired(f"{place} needs a keyring, which cannot be used here.")
+    value = keyring(service, user)
+    if not value:
+        raise AuthRequired(
+            f"The keyring has no key of {user!r} for {service!r}. Put it in: keyring set {service} {user}"
+        )
+    return value
+
+
+def is_elsewhere(text: str) -> bool:
+    """Whether a setting only says where the key is, and so holds no secret."""
+    from acp_agent.config.variables import is_reference
+
+    return is_reference(text) or text.startswith((FILE, KEYRING))

@@ -1,0 +1,45 @@
+"""What commands must not be given of the environment because the agent itself lives by it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from acp_agent.models.routes import provider_types
+from acp_agent.redaction.redactor import SHORTEST
+from acp_agent.workspace.environment import Passing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from acp_agent.config.schema import Settings
+    from acp_agent.models.routes import Route
+
+_SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+
+
+def passing(settings: Settings, models: Sequence[Route] = ()) -> Passing:
+    """What the person has named passes, but for what keys of `models` come from, by name or by value."""
+    from acp_agent.config.variables import names
+
+    own = {name for kind in provider_types().values() for name in kind.key_env}
+    for entry in settings.providers.values():
+        for text in (entry.api_key or "", *entry.headers.values()):
+            own.update(names(text))
+        if entry.api_key_env:
+            own.add(entry.api_key_env)
+    return Passing(settings.environment.pass_, frozenset(own), own_keys(models))
+
+
+def own_keys(models: Sequence[Route]) -> frozenset[str]:
+    """The keys that the agent itself uses, but for those too short to be told from words."""
+    found = {way.key.value for way in models if way.key.value}
+    found.update(value for way in models for value in in_headers(way.headers))
+    return frozenset(key for key in found if len(key) >= SHORTEST)
+
+
+def in_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    """What is secret in headers, without the word for its kind, such as Bearer."""
+    for name, value in headers.items():
+        if _SECRET_HEADER.search(name) and value.split():
+            yield value.split()[-1]
