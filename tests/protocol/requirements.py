@@ -408,6 +408,8 @@ streamed-output  INTEROP  tool-calls
     A command's output is shown while it runs, and its exit status at the end.
 bounded-output  INTEROP  clients read lines of a few MiB, and people less
     Of long output a person sees a part and where the rest is.
+command-changes  INTEROP  people review what agents do, and shell edits pass them by
+    What a command has changed is shown as diffs after its output, wherever it ran, however it ended.
 """,
 )
 
