@@ -209,11 +209,18 @@ def _for_its_command(claim: Claim, situation: Situation) -> _Opinion:
         return _NONE
     if situation.mode == "restrictive" and claim.operation == "edit":
         return _NONE
+    if claim.operation == "network" and any(_names_hosts(rule) for rule in situation.rules):
+        return _NONE
     command = Claim("execute", command_text(claim.argv), claim.argv)
     verdict, why = _granted(command, situation)
     if verdict is None:
         verdict, why = _configured(command, situation)
     return ("allow", f"what `{claim.argv[0]}` is for; {why}") if verdict == "allow" else _NONE
+
+
+def _names_hosts(rule: Rule) -> bool:
+    """Who lists the hosts that may be reached means that others may not."""
+    return rule.operation == "network" and rule.action == "allow"
 
 
 def _built_in(claim: Claim, situation: Situation) -> _Opinion:

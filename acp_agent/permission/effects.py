@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from acp_agent.permission.changes import changed
-from acp_agent.permission.hosts import ANY_HOST, about, host_of
+from acp_agent.permission.hosts import ODD_HOST, about, host_of
 from acp_agent.permission.ledger import Ledger
 from acp_agent.permission.network import reached
 from acp_agent.permission.programs import examine, program_name
@@ -34,7 +34,7 @@ class Effects:
         """Adds the claim of one redirect; False when it is not understood."""
         operator, word = redirect
         if word.text.startswith(("/dev/tcp/", "/dev/udp/")):
-            self._host(host_of(word.text.split("/")[3]), "redirect target")
+            self._host(host_of(word.text.split("/")[3]) or ODD_HOST, "redirect target")
         if operator == "<":
             reads(self._ledger, word, folders)
         elif operator in ("<&", ">&") and (word.text == "-" or is_number(word.text.rstrip("-"))):
@@ -70,9 +70,9 @@ class Effects:
             if one.file:
                 reads(self._ledger, line[0]._replace(text=one.file, pattern=None), folders)
             else:
-                self._host(None if unknown or one.host == ANY_HOST else one.host, f"`{one.by}` reaches it")
+                self._host(ODD_HOST if unknown else one.host, f"`{one.by}` reaches it")
 
-    def _host(self, host: str | None, reason: str) -> None:
-        known = about(host) if host else ""
+    def _host(self, host: str, reason: str) -> None:
+        known = about(host)
         why = f"{reason}; it is {known}" if known else reason
-        self._ledger.add("network", host or ANY_HOST, inside=False, reason=why)
+        self._ledger.add("network", host, inside=False, reason=why)

@@ -11,7 +11,9 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 ANY_HOST = "any host"
-"""What a network claim names where the words do not tell the host."""
+"""What a network claim names where the words do not tell the host: settings or the program do."""
+ODD_HOST = "a host that cannot be told"
+"""What it names where a word should tell the host and could be read in two ways."""
 
 _NAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*"
@@ -133,7 +135,7 @@ def about(host: str) -> str:
 
 def is_guarded(host: str) -> bool:
     """Whether only a rule about the host itself lets a command reach it, not one about the command."""
-    return host in _METADATA or about(host) == "a link-local address"
+    return host in _METADATA or host == ODD_HOST or about(host) == "a link-local address"
 
 
 def _unicode(host: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.permission.changes import is_remote
 from acp_agent.permission.data import as_table, only, text, words
-from acp_agent.permission.hosts import ANY_HOST, host_of, host_of_url
+from acp_agent.permission.hosts import ANY_HOST, ODD_HOST, host_of, host_of_url
 from acp_agent.permission.programs import facts
 from acp_agent.permission.remotes import urls_of
 from acp_agent.permission.usage import Allowed, by_name, scan, subcommand
@@ -24,7 +24,7 @@ class Reached(NamedTuple):
     """What a command line reaches outside the machine's files."""
 
     host: str
-    """A host in the spelling of `hosts`, or ANY_HOST; empty when `file` says what is read instead."""
+    """A host in the spelling of `hosts`, ANY_HOST or ODD_HOST; empty when `file` says what is read instead."""
     by: str
     """The program and subcommand."""
     file: str = ""
@@ -72,7 +72,7 @@ def _hosts(words_: Iterable[str]) -> Iterator[str]:
         if local:
             yield f"file:{local[1]}"
         else:
-            yield host_of_url(word) or ANY_HOST
+            yield host_of_url(word) or ODD_HOST
 
 
 def _any(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _none(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
 
 
 def _addresses(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
-    yield from _hosts(words_ or [""])
+    yield from _hosts(words_) if words_ else (ANY_HOST,)
 
 
 def _first(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _every(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
 
 
 def _host(word: str) -> str:
-    return (host_of_url(word) if "://" in word else host_of(word)) or ANY_HOST
+    return (host_of_url(word) if "://" in word else host_of(word)) or ODD_HOST
 
 
 _TYPES = re.compile(

@@ -19,7 +19,10 @@ from acp_agent.permission.usage import Spec, specs
 from acp_agent.permission.wrappers import peel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+LONGEST_START = 3
+"""Words of the longest start of a command line in the tables."""
 
 
 class Use(NamedTuple):
@@ -190,19 +193,35 @@ def _names_what_is_found(argv: tuple[str, ...], use: Use) -> bool:
 
 
 def runs_others(argv: Sequence[str]) -> tuple[str, ...]:
-    """The words by which this command line does more than its program usually does.
+    """The words by which this command line does what a wildcard in a rule does not allow.
 
     It may run another program, change where settings come from, or destroy what cannot be got back.
     """
     name = os.path.basename(argv[0])
     table = facts()
-    listed = table.runs_others.get(name, ())
-    found = [word for word in argv[1:] if any(_hits(word, each) for each in listed)]
+    found = list(_listed(argv, table.runs_others))
     many = any(prefix == name for prefix in table.by_subcommand)
     if many and len(argv) > 1 and argv[1].startswith("-") and argv[1] not in ("--version", "--help"):
         found.insert(0, argv[1])
     found.extend(word for word in _destructive(argv) if word not in found)
     return tuple(found)
+
+
+def goes_further(argv: Sequence[str]) -> tuple[str, ...]:
+    """The words by which this command line does more than others of its kind."""
+    return tuple(_listed(argv, facts().goes_further))
+
+
+def _listed(argv: Sequence[str], table: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """The words that a table lists for a start of the command line, or of what that launches."""
+    line = (os.path.basename(argv[0]), *argv[1:])
+    starts = dict.fromkeys(" ".join(line[:count]) for count in range(1, LONGEST_START + 1))
+    listed = [each for start in starts for each in table.get(start, ())]
+    yield from (word for word in argv[1:] if any(_hits(word, each) for each in listed))
+    for launcher in facts().launchers:
+        count = launcher.count(" ") + 1
+        if len(line) > count and " ".join(line[:count]) == launcher:
+            yield from _listed(line[count:], table)
 
 
 def destroys(argv: Sequence[str]) -> str:
@@ -217,15 +236,11 @@ _STATEMENT = re.compile(
 
 
 def _destructive(argv: Sequence[str]) -> list[str]:
-    listed = facts().destroys.get(os.path.basename(argv[0])) if argv else None
-    if listed is None:
-        return []
-    found: list[str] = []
-    for prefix, spelled in listed.items():
-        if prefix == "sql":
-            found.extend(word for word in argv[1:] if _STATEMENT.search(word))
-            continue
-        named = prefix.split()
+    table, found = facts(), list[str]()
+    name = os.path.basename(argv[0]) if argv else ""
+    if name in table.sql_clients:
+        found.extend(word for word in argv[1:] if _STATEMENT.search(word))
+    for named, spelled in table.destroys.get(name, ()):
         given = iter(argv[1:])
         if not all(any(word == each for word in given) for each in named):
             continue
@@ -256,21 +271,23 @@ class Facts(NamedTuple):
     changes_what_follows: frozenset[str]
     shells: frozenset[str]
     runs_others: dict[str, tuple[str, ...]]
-    destroys: dict[str, dict[str, tuple[str, ...]]]
+    goes_further: dict[str, tuple[str, ...]]
+    destroys: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]]
+    """By program: words that have to be there in this order, and those of which one destroys."""
+    sql_clients: frozenset[str]
     by_subcommand: tuple[str, ...]
     by_program: tuple[str, ...]
     interpreters: frozenset[str]
+    launchers: tuple[str, ...]
 
 
 @cache
 def facts() -> Facts:
     """The table in programs.json."""
     table = load("programs.json")
-    only(table, "programs.json", "$schema", "programs", *_LISTS)
+    only(table, "programs.json", "$schema", "programs", *_LISTS, *_BY_START)
     programs = dict(_entries(as_table(table.get("programs"), "programs")))
-    destroying = {
-        name: as_table(entry["destroys"], name) for name, entry in programs.items() if "destroys" in entry
-    }
+    others, further, destroying = (dict(_by_start(table, key)) for key in _BY_START)
     return Facts(
         programs,
         dict(specs({name: entry["reads"] for name, entry in programs.items() if "reads" in entry})),
@@ -278,14 +295,18 @@ def facts() -> Facts:
         frozenset(words(table, "system_folders")),
         frozenset(words(table, "changes_what_follows")),
         frozenset(words(table, "shells")),
-        {name: words(entry, "runs") for name, entry in programs.items() if "runs" in entry},
-        {name: {each: words(one, each) for each in one} for name, one in destroying.items()},
+        others,
+        further,
+        _by_program(destroying),
+        frozenset(words(table, "sql_clients")),
         words(table, "grant_by_subcommand"),
         words(table, "grant_by_program"),
         frozenset(words(table, "interpreters")),
+        words(table, "launchers"),
     )
 
 
+_BY_START = ("runs_others", "goes_further", "destroys")
 _LISTS = (
     "builtins",
     "system_folders",
@@ -294,7 +315,25 @@ _LISTS = (
     "grant_by_subcommand",
     "grant_by_program",
     "interpreters",
+    "launchers",
+    "sql_clients",
 )
+
+
+def _by_start(table: Table, key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Words by the start of a command line."""
+    listed = as_table(table.get(key), key)
+    return ((start, words(listed, start)) for start in listed if start != "about")
+
+
+def _by_program(
+    table: Mapping[str, tuple[str, ...]],
+) -> dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]]:
+    found: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for start, spelled in table.items():
+        program, *named = start.split()
+        found.setdefault(program, []).append((tuple(named), spelled))
+    return found
 
 
 def _entries(table: Table) -> Iterator[tuple[str, Table]]:
@@ -303,5 +342,5 @@ def _entries(table: Table) -> Iterator[tuple[str, Table]]:
         same_as = entry.get("same_as")
         if isinstance(same_as, str):
             entry = {**as_table(table.get(same_as), same_as), **entry}
-        only(entry, name, "same_as", "reads", "writes", "reaches", "runs", "destroys", "examples")
+        only(entry, name, "same_as", "reads", "writes", "reaches", "examples")
         yield name, entry
