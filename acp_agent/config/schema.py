@@ -20,6 +20,7 @@ Action = Literal["allow", "ask", "deny"]
 ServerType = Literal["http", "sse"]
 
 Terminal = Literal["auto", "editor", "agent"]
+SandboxMode = Literal["off", "auto", "required", "bwrap", "landlock"]
 
 OUTSIDE: tuple[Literal["read", "edit"], ...] = ("read", "edit")
 """The operations that `external_directory` is about."""
@@ -103,6 +104,24 @@ class PermissionSettings(NamedTuple):
     ask_timeout_secs: float = 3600
 
 
+class CommandLimits(NamedTuple):
+    """What a command may use; None is no limit of ours."""
+
+    memory_mib: int | None = None
+    processes: int | None = None
+    file_mib: int | None = None
+    cpu_secs: int | None = None
+
+
+class SandboxSettings(NamedTuple):
+    """What confines shell commands."""
+
+    mode: SandboxMode = "off"
+    network: bool = False
+    writable: tuple[str, ...] = ()
+    limits: CommandLimits = CommandLimits()
+
+
 class Timeouts(NamedTuple):
     """Longest waits, in seconds."""
 
@@ -137,6 +156,7 @@ class Settings(NamedTuple):
     temperature: float | None = None
     show_command_changes: bool = True
     terminal: Terminal = "auto"
+    sandbox: SandboxSettings = SandboxSettings()
     thought_level: str | None = None
     show_thoughts: bool = True
     slash_aliases: Mapping[str, str] = MappingProxyType({})
@@ -167,6 +187,11 @@ def expanded_permission(value: object) -> object:
     if not isinstance(rules, list):
         return permission
     return {**permission, "rules": [_long_names(rule) for rule in cast("list[object]", rules)]}
+
+
+def expanded_sandbox(value: object) -> object:
+    """The short form `"auto"` written out."""
+    return {"mode": value} if isinstance(value, str) else value
 
 
 def _long_names(rule: object) -> object:
@@ -205,6 +230,11 @@ def settings_of(data: JsonObject) -> Settings:
             outside = permission["external_directory"]
             permission["external_directory"] = tuple(OutsideRule(**rule) for rule in outside)
         fields["permission"] = PermissionSettings(**permission)
+    if "sandbox" in fields:
+        sandbox: dict[str, Any] = dict(cast("JsonObject", expanded_sandbox(fields["sandbox"])))
+        limits = CommandLimits(**sandbox.pop("limits", {}))
+        writable = tuple(sandbox.pop("writable", ()))
+        fields["sandbox"] = SandboxSettings(**sandbox, writable=writable, limits=limits)
     if "timeouts" in fields:
         fields["timeouts"] = Timeouts(**fields["timeouts"])
     if "remote" in fields:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 import anyio
 
 from acp_agent.errors import PeerError, ToolError
+from acp_agent.workspace.confining import Confining, unconfined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +85,7 @@ class Consoles(NamedTuple):
     choice: Choice = "auto"
     terminals: Terminals | None = None
     outputs: Path | None = None
+    confining: Confining = unconfined()
 
     @property
     def chosen(self) -> Terminals | None:
@@ -93,6 +95,8 @@ class Consoles(NamedTuple):
         can bound it, end all it started, and keep all it writes.
         """
         editor = self.terminals
+        if not self.confining.unconfined:
+            return None  # we could not confine what the editor starts
         if editor is None or not editor.runs_terminals or self.choice == "agent":
             return None
         return editor if self.choice == "editor" or not editor.shows_terminals else None
