@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,7 +42,12 @@ class Containment(NamedTuple):
         return self.writes and self.network and self.guarded
 
     def owns(self, path: str) -> bool:
-        return any(is_inside(path, folder) for folder in self.private)
+        """Whether the path is in one of these folders, and nothing that the machine has there."""
+        for folder in self.private:
+            if is_inside(path, folder) and path != folder:
+                name = path[len(folder) + 1 :].partition("/")[0]
+                return not os.path.lexists(os.path.join(folder, name))
+        return False
 
 
 UNCONTAINED = Containment()

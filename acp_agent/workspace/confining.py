@@ -192,7 +192,7 @@ class Confining:
         writable = [*self._writable(), *filter(None, map(self._folder_of, claims))]
         places = hidden_places(home, self._own)
         for folder in writable:
-            places |= guarded_places(folder, home)
+            places = guarded_places(folder, home) | places  # what is hidden is more than guarded
         for claim in claims:
             _open(claim, places)
         for path in _ours(sandbox):
@@ -261,10 +261,10 @@ def _open(claim: Claim, places: dict[str, Access]) -> None:
     for place, access in tuple(places.items()):
         if access == "write" or not is_inside(path, place):
             continue
-        if access == "hide":
+        if access == "hide" and path != place:
             places[path] = wanted
-        elif wanted == "write":
-            places[place] = wanted  # all of it: programs replace a file by another one beside it
+        elif access == "hide" or wanted == "write":
+            del places[place]  # and nothing put in its place: a file may be replaced by another one
 
 
 def _ours(sandbox: Sandbox) -> tuple[str, ...]:

@@ -134,6 +134,7 @@ class _Running:
         self._activity = anyio.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._left: int | None = None
+        self._outer = False
         self._exited = False
         self._clean = False
         self._left_behind = False
@@ -166,7 +167,7 @@ class _Running:
             words = spec.limits.wrap(words)
         streams, report = outputs[: len(self._takers)], outputs[len(self._takers) :]
         if spec.sandbox:
-            words, changed = spec.sandbox.sandbox.wrap(
+            words, changed, self._outer = spec.sandbox.sandbox.wrap(
                 words, str(spec.cwd), spec.sandbox.confinement, report[0]
             )
             env = {name: value for name, value in {**env, **changed}.items() if value is not None}
@@ -238,7 +239,7 @@ class _Running:
                 return
             if not self._clean:
                 self._left_behind = self._exited and bool(await left_of(self._marker, self._started))
-                await end(self._marker, self._started, gently=self._spec.sandbox is not None)
+                await end(self._marker, self._started, spared=self._outer)
             self._left_behind = self._left_behind or (self._exited and self._reported())
             for fd in tuple(self._pipes):
                 for _ in range(OUTPUT_LIMIT_BYTES // READ_SIZE):

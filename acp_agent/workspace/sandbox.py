@@ -47,6 +47,8 @@ class Wrapped(NamedTuple):
     words: list[str]
     env: Mapping[str, str | None]
     """Added to its environment; None takes a variable out of it."""
+    outer: bool = False
+    """Whether the first process is the sandbox's: all that the command is goes when that one is ended."""
 
 
 class Sandbox(Protocol):

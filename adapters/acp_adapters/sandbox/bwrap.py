@@ -29,12 +29,15 @@ ENGINES = (
     ".orbstack/run/docker.sock", ".rd/docker.sock",
 )  # fmt: skip
 """Sockets in the home folder behind which somebody starts containers with anything mounted."""
+PROC_LIMIT_S = 5.0
 AGENT = "SSH_AUTH_SOCK"
 
 # Runs the command and ends as it does, not before what it has left in the background has had a
 # moment to end: all that is left then dies with this shell, and the agent is told that it was there.
 # The command is not this shell itself, so that a kill of all it can reach is reported as its own end.
-_RUN = """exec 3>&2 2>/dev/null
+# Whoever asks it to end means the command, which is asked too.
+_RUN = """trap : TERM INT HUP
+exec 3>&2 2>/dev/null
 ( exec "$@" ) 2>&3 3>&-
 status=$?
 {look}exit $status
@@ -70,7 +73,7 @@ class Bubblewrap:
         env: dict[str, str | None] = dict.fromkeys(("TMPDIR", "TMP", "TEMP"), TEMPORARY[0])
         if not confinement.network:
             env[AGENT] = None
-        return Wrapped([self.program, *arguments, "--", *command], env)
+        return Wrapped([self.program, *arguments, "--", *command], env, outer=True)
 
 
 def _mounts(confinement: Confinement) -> Iterator[str]:
@@ -133,13 +136,11 @@ def find() -> Sandbox:
     program = which("bwrap")
     if program is None:
         raise SandboxError("it is not on the search path: install bubblewrap")
-    return Bubblewrap(os.path.realpath(program), own_proc=_gives_proc(program))
+    return Bubblewrap(os.path.realpath(program), own_proc=gives_proc(program))
 
 
-PROC_LIMIT_S = 5.0
-
-
-def _gives_proc(program: str) -> bool:
+def gives_proc(program: str) -> bool:
+    """Whether the kernel lets a sandbox have a /proc of its own."""
     import subprocess
 
     words = [program, "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "/bin/sh", "-c", ":"]
