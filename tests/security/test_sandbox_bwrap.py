@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import anyio
@@ -169,12 +170,12 @@ async def test_sockets_of_services_cannot_be_reached(walled: Cell, monkeypatch: 
     assert "docker.sock" not in await walled.output("ls /run")
 
 
-async def test_tmp_is_private(walled: Cell, tmp_path: Path) -> None:
-    assert str(tmp_path).startswith("/tmp/"), "this test needs a folder in /tmp"
-    (tmp_path / "other").write_text("of somebody else", encoding="utf-8")
-    assert not await walled.works(f"cat {tmp_path}/other")
-    await walled.run(f"mkdir -p {tmp_path} && echo x > {tmp_path}/new")
-    assert not (tmp_path / "new").exists()
+async def test_tmp_is_private(walled: Cell) -> None:
+    with TemporaryDirectory(dir="/tmp") as folder:
+        (Path(folder) / "other").write_text("of somebody else", encoding="utf-8")
+        assert "somebody" not in await quietly(walled, f"cat {folder}/other")
+        await quietly(walled, f"mkdir -p {folder} && echo x > {folder}/new")
+        assert os.listdir(folder) == ["other"]
 
 
 async def test_a_root_in_tmp_is_there_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,12 +252,8 @@ async def test_the_agents_own_program_stays_as_it_is(walled: Cell) -> None:
 BOMB = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; wait"
 
 
-def test_a_command_cannot_have_more_processes_than_it_may(ground: Path) -> None:
+def test_a_command_cannot_have_more_processes_than_it_may() -> None:
     """Not as the superuser, whom the kernel does not hold to it."""
-    ground.chmod(0o777)
-    for parent in (ground, *ground.parents):
-        if not os.access(parent, os.X_OK):
-            pytest.fail(f"{parent} is closed")
     words = Limits(processes=8).wrap(["/bin/sh", "-c", BOMB])
     sandbox = [
         shutil.which("bwrap") or "",
@@ -269,11 +266,11 @@ def test_a_command_cannot_have_more_processes_than_it_may(ground: Path) -> None:
         "--proc",
         "/proc",
     ]
-    user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    done = subprocess.run(
-        [*sandbox, "--die-with-parent", "--", *words],
-        cwd="/", capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=False, **user,  # type: ignore[call-overload]
-    )  # fmt: skip
+    if os.geteuid() == 0:
+        words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *sandbox, "--", *words]
+    else:
+        words = [*sandbox, "--", *words]
+    done = subprocess.run(words, cwd="/", capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=False)
     assert "fork" in done.stderr.lower()
 
 
