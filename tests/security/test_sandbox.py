@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,22 +73,19 @@ async def test_what_is_written_is_there_afterwards(walled: Cell) -> None:
     assert (walled.root / "new.txt").read_text(encoding="utf-8") == "x\n"
 
 
-def temporary() -> set[str]:
-    return {name for name in os.listdir("/tmp") if name.startswith("acp-agent-")}
-
-
 async def test_a_temporary_file_is_there_for_the_next_command(walled: Cell) -> None:
     await walled.run('echo kept > "$TMPDIR/kept-for-later"')
     assert "kept" in await walled.output('cat "$TMPDIR/kept-for-later"')
     assert "kept-for-later" not in os.listdir("/tmp")
 
 
-async def test_temporary_files_go_with_the_session(ground: Path) -> None:
-    before = temporary()
+async def test_temporary_files_go_with_the_session(ground: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ground / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(ground / "temporary"))
     async with cell(ground, Chosen("auto")) as made:
         await made.run("mktemp")
-        assert temporary() - before
-    assert temporary() <= before
+        assert os.listdir(ground / "temporary")
+    assert os.listdir(ground / "temporary") == []
 
 
 # Files ---------------------------------------------------------------------------------------------
@@ -296,6 +294,7 @@ async def test_cancelling_ends_the_whole_tree(walled: Cell, command: str) -> Non
 
 AGENT = """
 import sys
+import tempfile
 from pathlib import Path
 
 import anyio
