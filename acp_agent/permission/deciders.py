@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.permission.claims import Claim
+from acp_agent.permission.containment import UNCONTAINED, Containment, relaxed
 from acp_agent.permission.floor import forbidden
 from acp_agent.permission.hosts import is_guarded
 from acp_agent.permission.patterns import command_text, is_literal
@@ -64,6 +65,8 @@ class Situation(NamedTuple):
     """Rules of the environment, a list of its own: what it denies no other rule allows."""
     tool: str = ""
     """The tool that is called, as the model knows it."""
+    containment: Containment = UNCONTAINED
+    """What holds for this call whatever it does."""
 
 
 class _Settled(NamedTuple):
@@ -88,7 +91,7 @@ def decide(claims: Sequence[Claim], situation: Situation) -> Decision:
     return Decision(verdict, trace, reason)
 
 
-_LAST = frozenset(("accept mode", "repeated refusals"))
+_LAST = frozenset(("accept mode", "sandbox", "repeated refusals"))
 """They have the last word, after the first opinion."""
 
 
@@ -119,10 +122,11 @@ def _settle(claim: Claim, situation: Situation) -> _Settled:
             decided = vote
     assert decided is not None, "the last decider always has an opinion"
     if decided.verdict == "ask":
-        vote = _accepted(claim, decided, situation)
-        votes.append(vote)
-        if vote.verdict is not None:
-            decided = vote
+        for soften in (_accepted, _contained):
+            vote = soften(claim, decided, situation)
+            votes.append(vote)
+            if vote.verdict is not None:
+                decided = vote
     return _Settled(tuple(votes), decided)
 
 
@@ -287,8 +291,14 @@ def _default(claim: Claim, situation: Situation) -> _Opinion:
     return "ask", "nothing says that it is allowed"
 
 
+def _unconfinable(claim: Claim, situation: Situation) -> _Opinion:
+    refusal = situation.containment.refusal
+    return ("deny", refusal) if refusal and claim.operation == "execute" else _NONE
+
+
 DECIDERS: tuple[tuple[str, Callable[[Claim, Situation], _Opinion]], ...] = (
     ("hard floor", _floor),
+    ("required sandbox", _unconfinable),
     ("way of working", _way_of_working),
     ("configured denials", _configured_denial),
     ("plan mode", _planning),
@@ -317,6 +327,17 @@ def _accepted(claim: Claim, decided: Vote, situation: Situation) -> Vote:
     if decided.decider in ("guarded files", "secrets"):
         return Vote("accept mode", claim, None, f"{decided.decider} are not accepted unasked")
     return Vote("accept mode", claim, "allow", "the mode accepts what stays in the workspace")
+
+
+def _contained(claim: Claim, decided: Vote, situation: Situation) -> Vote:
+    why = ""
+    if situation.by_command and situation.containment.whole and decided.decider in _SOFTENED:
+        why = relaxed(claim, situation.mode, situation.containment)
+    return Vote("sandbox", claim, "allow" if why else None, why)
+
+
+_SOFTENED = frozenset(("built-in rules", "outside the workspace"))
+"""A sandbox answers what these ask; what a person has set, secrets and guarded files are asked as ever."""
 
 
 def _repeated(claims: Sequence[Claim], worst: Vote, situation: Situation) -> Vote:

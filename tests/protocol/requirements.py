@@ -178,6 +178,10 @@ options-restored  INTEROP  people's expectation
     What was set in a session is set after loading it, as far as it can be; the rest is said. Never yolo.
 options-while-busy  INTEROP  Zed sets options right after `session/new`
     Options may be set while a turn runs and count from the next model request.
+sandbox  INTEROP  people's expectation
+    What confines commands is an option: it shows what it came to, and counts from the next command on.
+sandbox-closed  INTEROP  people's safety
+    A sandbox that was asked for and does not work is said; no project, journal or mode makes it give way.
 set-model  INTEROP  JetBrains Air, agent-shell, avante and acpx still send it
     `session/set_model` sets the model option; a bare id that only one provider has will do.
 options-in-answer  INTEROP  Zed
