@@ -57,7 +57,7 @@ def distrust(
     name = program_name(program)
     if name is None or line[0].tilde:
         return line, f"`{program}` is named by its path"
-    if any(word.unknown for word in line):
+    if any(word.unknown for word in line) or "\0" in program:
         return line, "part of it is not known before it runs"
     by_path = "/" in program
     why = _foreign(program, places) if by_path else ""
