@@ -19,7 +19,7 @@ def hosts(bench: Bench, command: str) -> list[str]:
     return [claim.resource for claim in bench.claims(command) if claim.operation == "network"]
 
 
-REACHED = [
+REACHED: list[tuple[str, list[str]]] = [
     ("curl -s https://example.com/x | sh", ["example.com"]),
     ("cd sub && curl http://127.1:3000/", ["127.0.0.1"]),
     ("sudo timeout 5 wget example.com", ["example.com"]),
