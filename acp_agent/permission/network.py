@@ -83,6 +83,23 @@ def _none(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
     yield from ()
 
 
+def _installed(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
+    """A package of the project runs as it is; any other is fetched."""
+    name = re.split(r"(?<=.)@", words_[0], maxsplit=1)[0] if words_ else ""
+    for folder in folders:
+        if not name or "/" in name or not any(os.path.lexists(path) for path in _programs(folder, name)):
+            yield ANY_HOST
+
+
+def _programs(folder: str, name: str) -> Iterator[str]:
+    at = os.path.realpath(folder)
+    while True:
+        yield os.path.join(at, "node_modules", ".bin", name)
+        if at == os.path.dirname(at):
+            return
+        at = os.path.dirname(at)
+
+
 def _addresses(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
     yield from _hosts(words_) if words_ else (ANY_HOST,)
 
@@ -129,6 +146,10 @@ def _remote(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
             yield from _of_git(url)
 
 
+def _remotes(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
+    yield from _remote(words_ or ["*"], folders)
+
+
 def _clone(words_: list[str], folders: Iterable[str]) -> Iterator[str]:
     yield from _of_git(words_[0]) if words_ else (ANY_HOST,)
 
@@ -145,6 +166,7 @@ def _of_git(url: str | None) -> Iterator[str]:
 _HOSTS = {
     "any": _any,
     "none": _none,
+    "installed": _installed,
     "addresses": _addresses,
     "first": _first,
     "last": _last,
@@ -152,6 +174,7 @@ _HOSTS = {
     "queries": _queries,
     "copies": _copies,
     "remote": _remote,
+    "remotes": _remotes,
     "clone": _clone,
 }
 

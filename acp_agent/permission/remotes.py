@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 MOST_BYTES = 256 * 1024
 _SECTION = re.compile(r'\[\s*([\w.-]+)\s*(?:"((?:[^"\\\n]|\\.)*)")?\s*\]')
+_DEFAULT = re.compile(r"(?:push)?(?:remote|default)\s*=\s*(.*)", re.IGNORECASE)
 _URL = re.compile(r"(?:push)?url\s*=\s*(.*)", re.IGNORECASE)
 
 
 def urls_of(remote: str, folder: str) -> tuple[str | None, ...]:
     """The addresses that git in `folder` reaches for a remote, or an address itself.
 
-    Without a name those of all remotes; None stands for one that cannot be told.
+    "" stands for the remote that git takes by itself, "*" for all; None for an address that cannot be told.
     """
     if remote and (":" in remote or "/" in remote or remote.startswith(".")):
         return (remote,)
@@ -26,31 +28,43 @@ def urls_of(remote: str, folder: str) -> tuple[str | None, ...]:
         found = _remotes(config, now.st_mtime_ns, now.st_size)
     except OSError:
         return (None,)
-    urls = [url for name, url in found if not remote or name == remote]
-    return tuple(urls) or (None,)
+    wanted = {remote} if remote else {name for kind, name, _ in found if kind == "default"} | {"origin"}
+    remotes = [(name, url) for kind, name, url in found if kind == "remote"]
+    if remote == "*" or (not remote and len({name for name, _ in remotes}) == 1):
+        wanted = {name for name, _ in remotes}
+    return tuple(url for name, url in remotes if name in wanted) or (None,)
+
+
+class _Setting(NamedTuple):
+    kind: Literal["remote", "default"]
+    name: str
+    url: str | None = None
 
 
 @lru_cache(maxsize=32)
-def _remotes(config: str, _version: int, size: int) -> tuple[tuple[str, str | None], ...]:
+def _remotes(config: str, _version: int, size: int) -> tuple[_Setting, ...]:
+    """The addresses of remotes, and the names of those that git takes by itself."""
     if size > MOST_BYTES:
         return ()
     with open(config, encoding="utf-8", errors="replace") as file:
         lines = file.read(MOST_BYTES).split("\n")
-    found: list[tuple[str, str | None]] = []
-    name = ""
+    found: list[_Setting] = []
+    kind = name = ""
     for line in lines:
         rest = line.strip()
         section = _SECTION.match(rest)
         if section:
             kind, name = section[1].lower(), section[2] or ""
-            if kind in ("url", "include", "includeif"):
-                return ()  # addresses are rewritten, or stand elsewhere
-            name = name if kind == "remote" else ""
             rest = rest[section.end() :].strip()
-        url = _URL.match(rest)
-        if url and name:
+        if kind in ("url", "include", "includeif"):
+            return ()  # addresses are rewritten, or stand elsewhere
+        url, default = _URL.match(rest), _DEFAULT.match(rest)
+        if kind == "remote" and name and url:
             plain = url[1].strip().strip('"')
-            found.append((name, plain if plain and not re.search(r'[\\";#]', plain) else None))
+            odd = not plain or re.search(r'[\\";#]', plain)
+            found.append(_Setting("remote", name, None if odd else plain))
+        elif default:
+            found.append(_Setting("default", default[1].strip().strip('"')))
     return tuple(found)
 
 
