@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from acp_agent.errors import ToolError
 from acp_agent.workspace import checkout, git, listing
 from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.inotify import Inotify
@@ -140,22 +139,20 @@ async def test_a_folder_that_looks_like_a_bare_repository(tmp_path: Path) -> Non
     bare = root / "docs"
     bare.mkdir(parents=True)
     run(root, "init", "-q")
-    (bare / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
-    for name in ("objects", "refs"):
-        (bare / name).mkdir()
-    (bare / "config").write_text(
-        f"[core]\n\tbare = false\n\tworktree = {root}\n\tfsmonitor = {program(tmp_path, 'monitor')}\n"
-        f'[filter "x"]\n\tclean = {program(tmp_path, "clean")}\n',
-        encoding="utf-8",
-    )
     (bare / "x.txt").write_text("x\n", encoding="utf-8")
+    run(root, "add", "-A")
+    run(root, "init", "-q", "--bare", "docs")
+    shutil.copy(root / ".git" / "index", bare / "index")
+    core = f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = {root}\n"
+    settings = bare / "config"
+    settings.write_text(f"{core}\tfsmonitor = {program(tmp_path, 'monitor')}\n", encoding="utf-8")
+    run(bare, "ls-files", "-m")
+    assert traces(tmp_path) == [f"{MARKER}monitor"]
+    (tmp_path / f"{MARKER}monitor").unlink()
+    settings.write_text(f'{core}[filter "a=b"]\n\tclean = {program(tmp_path, "clean")}\n', encoding="utf-8")
     with anyio.fail_after(WAIT_S):
-        try:
-            repository = await git.opened(GIT, bare)
-        except ToolError:
-            pass
-        else:
-            await checkout.look(repository, str(bare))
+        repository = await git.opened(GIT, bare)  # not refused, as those settings would be
+        assert await checkout.look(repository, str(bare)) is None
         await listing.files(bare, Programs(None, GIT), hidden=False)
     assert traces(tmp_path) == []
 
