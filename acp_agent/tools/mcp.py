@@ -211,7 +211,7 @@ class McpCall:
             outcome = await self._server.call(self._tool, self._arguments, show)
         except ToolError as error:
             outcome = Outcome(str(error), failed=True)
-        text = self._redact(revealed(outcome.text) or NOTHING)
+        text = self._redact(revealed(outcome.text.replace("\r\n", "\n")) or NOTHING)
         output = "\n".join((without_middle(text, OUTPUT_CHARACTERS), *_unseen(outcome)))
         return ToolResult(
             fenced_off(output, f"mcp:{self._resource}"),
