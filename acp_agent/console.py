@@ -49,19 +49,11 @@ def pieces(text: str, limit: int) -> Iterator[str]:
         start = end
 
 
-_INVISIBLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
-    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-    r"|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
-)
-"""What nobody sees: controls, marks of direction, tags, fillers. Joiners between letters that need them
-stay."""
-
-
-def revealed(text: str) -> str:
-    """`text` with every character written out that would not be seen, but for tabs and line ends."""
-    return _INVISIBLE.sub(lambda found: f"\\u{{{ord(found.group()):x}}}", text)
+def coded(text: str) -> str:
+    """`text`, which is one line, as code in Markdown, whatever backticks are in it."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}" if text else "``"
 
 
 def fenced(text: str, language: str = "") -> str:

@@ -45,6 +45,8 @@ class ShownDiff(NamedTuple):
     new_form: str = ""
     redacted: bool = False
     """Secrets have been taken out, so that neither text is the file's."""
+    deleted: bool = False
+    """The file is gone; `new_text` is empty then."""
 
 
 class ShownCommand(NamedTuple):

@@ -86,10 +86,27 @@ def check_config(around: Surroundings) -> Iterator[Finding]:
     for problem in around.loaded.problems:
         yield Finding("fail", "config", str(problem), f"To mend it: {problem.hint}")
     for note in around.loaded.notes:
-        yield Finding("warn", "config", note, "Put it into your own settings if you want it.")
+        yield Finding("warn", "config", note)
     if not around.loaded.problems:
         read = ", ".join(map(str, around.loaded.sources))
         yield Finding("ok", "config", read or f"no {config_file(around.env)}: defaults hold")
+
+
+def check_trust(around: Surroundings) -> Iterator[Finding]:
+    """Of a project that asks for what only a trusted one gets."""
+    trust = around.loaded.trust
+    if trust is None:
+        return
+    count = len(trust.demands.lines)
+    asks = f"{trust.file} asks for {count} thing{'s' if count > 1 else ''} that only a trusted project gets"
+    if trust.state == "trusted":
+        yield Finding("ok", "trust", f"{trust.file} is trusted")
+    elif trust.state == "refused":
+        yield Finding("warn", "trust", f"{asks}; {trust.reason}", "Put what you want into your own settings.")
+    else:
+        since = ", and has changed since you trusted it" if trust.state == "changed" else ""
+        advice = "Look at it with `acp-agent trust`, or put what you want into your own settings."
+        yield Finding("warn", "trust", f"{asks}{since}: ignored", advice)
 
 
 def check_secrets(around: Surroundings) -> Iterator[Finding]:
@@ -194,6 +211,7 @@ def check_bwrap(around: Surroundings) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Surroundings], Iterator[Finding]], ...] = (
     check_python,
     check_config,
+    check_trust,
     check_model,
     check_secrets,
     check_rg,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from acp_agent import events as e
 from acp_agent.acp.params import as_list, as_object
 from acp_agent.console import fenced, last_lines, overwrite, pieces, plain
+from acp_agent.invisible import visible, visible_lines
 from acp_agent.rpc.codec import encode
 
 if TYPE_CHECKING:
@@ -85,10 +86,16 @@ class Calls:
             case _:
                 yield from self._change(event, self._call(event.call_id))
 
-    def known(self, call_id: str) -> Json:
-        """All that is known of a call, for a request that must stand on its own."""
+    def known(self, call_id: str, explanation: str = "") -> Json:
+        """All that is known of a call, for a request that must stand on its own.
+
+        What it shows comes first: some clients look for a difference in the first place only.
+        """
         call = self._calls.get(call_id)
-        return {"toolCallId": call_id, **(call.known if call else {})}
+        known: Json = {"toolCallId": call_id, **(call.known if call else {})}
+        if explanation:
+            known["content"] = [*as_list(known.get("content")), _shown(e.ShownText(explanation))]
+        return known
 
     def show_terminal(self, call_id: str, terminal_id: str) -> Json:
         """The update after which a call shows a terminal of the client's."""
@@ -119,7 +126,8 @@ class Calls:
         if event.content is not None:
             command = _command(event.content)
             call.command = command.command if command else call.command
-            content = _content(call, event.content, running=isinstance(event, e.ToolCallProgress))
+            runs = isinstance(event, e.ToolCallProgress) or call.known.get("status") == "in_progress"
+            content = _content(call, event.content, running=runs)
             if content != call.known.get("content", []):
                 fields["content"] = content
         if isinstance(event, e.ToolCallUpdated):
@@ -205,7 +213,7 @@ def _changed(event: e.ToolCallUpdated) -> Json:
     if event.locations is not None:
         fields["locations"] = [_location(location) for location in event.locations]
     if event.title is not None:
-        fields["title"] = event.title
+        fields["title"] = visible(event.title)
     if event.status is not None:
         fields["status"] = event.status
     if event.raw_input is not None:
@@ -249,7 +257,7 @@ def _console(shown: e.ShownCommand) -> str:
     ending = ". ".join(part for part in (shown.state, shown.note) if part)
     if shown.full_output:
         ending += f"\nFull output: {shown.full_output}"
-    prompt = f"$ {shown.command}\n" if shown.command else ""
+    prompt = f"$ {visible_lines(shown.command)}\n" if shown.command else ""
     console = fenced(_clipped(prompt + shown.output, CONTENT_CHARACTERS - len(ending)), "console")
     return f"{console}\n{ending}" if ending else console
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from acp_agent.acp import elicitation, terminals
 from acp_agent.acp.encoder import Encoder
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 
 REQUEST_LIMIT_S = 20.0
 """Some clients never answer what they do not know."""
+
+
+ONE_OF_A_KIND = frozenset(("CodeCompanion.nvim",))
+"""Clients that know options by their kind; of several they would take the last, whatever it says."""
+LONGEST_WORDS = 4000
+"""Characters of what a person says with an answer."""
+_WORDS = ("message", "feedback", "reason")
+"""Where clients put them: in the outcome, or in `_meta` of the outcome or of the answer."""
+
+
+class Chosen(NamedTuple):
+    """The answer to a permission request."""
+
+    option_id: str | None
+    """None when there was no choice."""
+    words: str = ""
+    """What the person said with it."""
 
 
 class PermissionOption(Protocol):
@@ -87,21 +104,26 @@ class Editor:
         """Writes a file through the editor. Raises PeerError."""
         await self._request("fs/write_text_file", {"path": path, "content": text})
 
-    async def request_permission(self, call_id: str, options: Sequence[PermissionOption]) -> str | None:
-        """The id of the option that the person chose; None when there was no choice.
+    async def request_permission(
+        self, call_id: str, options: Sequence[PermissionOption], explanation: str
+    ) -> Chosen:
+        """What the person chose; `explanation` is shown below what the call would do.
 
         Waits as long as the person takes. Raises PeerError.
         """
+        if self._client.name in ONE_OF_A_KIND:
+            options = list({each.kind: each for each in reversed(options)}.values())[::-1]
         params: dict[str, object] = {
             "sessionId": self._session_id,
-            "toolCall": self._encoder.tool_call(call_id),
+            "toolCall": self._encoder.tool_call(call_id, explanation),
             "options": [{"optionId": each.id, "kind": each.kind, "name": each.name} for each in options],
         }
-        answer = await self._peer.request("session/request_permission", params, timeout_s=None)
-        outcome = as_object(as_object(answer).get("outcome"))
+        answer = as_object(await self._peer.request("session/request_permission", params, timeout_s=None))
+        outcome = as_object(answer.get("outcome"))
+        words = _words(outcome, as_object(outcome.get("_meta")), as_object(answer.get("_meta")))
         if outcome.get("outcome") != "selected":
-            return None
-        return as_text(outcome.get("optionId"))
+            return Chosen(None)
+        return Chosen(as_text(outcome.get("optionId")), words)
 
     @property
     def runs_terminals(self) -> bool:
@@ -160,3 +182,8 @@ class Editor:
     async def _request(self, method: str, params: dict[str, object]) -> object:
         params = {"sessionId": self._session_id, **params}
         return await self._peer.request(method, params, REQUEST_LIMIT_S)
+
+
+def _words(*places: Json) -> str:
+    found = (as_text(place.get(key)) for place in places for key in _WORDS)
+    return next((words.strip()[:LONGEST_WORDS] for words in found if words and words.strip()), "")

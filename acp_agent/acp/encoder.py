@@ -58,9 +58,9 @@ class Encoder:
             case _:
                 yield from _about_session(event, switches=self._switches)
 
-    def tool_call(self, call_id: str) -> Json:
-        """All that is known of a call, for a request that must stand on its own."""
-        return self._calls.known(call_id)
+    def tool_call(self, call_id: str, explanation: str = "") -> Json:
+        """All that is known of a call, for a request that must stand on its own, and why it is made."""
+        return self._calls.known(call_id, explanation)
 
     def show_terminal(self, call_id: str, terminal_id: str) -> Json:
         """The update after which a call shows a terminal of the client's."""

@@ -18,6 +18,7 @@ from acp_agent.assembly.building import Begun, Company, Ground, build, forget_ou
 from acp_agent.assembly.servers import configured_servers
 from acp_agent.config import paths
 from acp_agent.config.load import Overrides, load, require
+from acp_agent.config.project import Project
 from acp_agent.errors import AgentError, AuthRequired, InvalidParams, JournalError
 from acp_agent.events import Archived, TitleChanged
 from acp_agent.models.keys import KEYRING
@@ -197,7 +198,8 @@ class Agent:
         if self._logged_out:
             raise AuthRequired("You have logged out. Authenticate to use the configured model again.")
         cwd = Path(opening.cwd)
-        settings = self._settings(cwd)
+        loaded = load(cwd, self._env, self._overrides)
+        settings = self._overridden.applied(require(loaded))
         models = await self._routes(settings)
         servers = (*opening.servers, *configured_servers(settings, self._env))
         return Ground(
@@ -208,6 +210,8 @@ class Agent:
             env=self._env,
             surroundings=partial(self._surroundings, cwd),
             servers=servers,
+            trust=loaded.trust,
+            project=Project(cwd, self._env, lambda: load(cwd, self._env, self._overrides).trust),
         )
 
     def _surroundings(self, cwd: Path) -> Surroundings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from acp_agent import logs
 from acp_agent.assembly import secrets
 from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.deciding import Footing, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
 from acp_agent.context.instructions import Instructions
@@ -18,17 +19,19 @@ from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, TitleChanged
 from acp_agent.extend.commands.registry import Registry
 from acp_agent.models.passing import passing
-from acp_agent.permission.gate import Gate
-from acp_agent.permission.rules import Rule
 from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
 from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Parts, Past, Session
 from acp_agent.session.store import is_id
+from acp_agent.tools.question import Questions
+from acp_agent.tools.registry import Toolset
+from acp_agent.tools.reviewing import Reviewing
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
+from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
 from acp_agent.workspace.terminals import Consoles
 from acp_agent.workspace.workspace import open_workspace
@@ -37,19 +40,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from acp_agent.config.project import Project
     from acp_agent.config.schema import Settings
+    from acp_agent.config.trust import Trust
     from acp_agent.context.images import Bounds, Fitted
     from acp_agent.events import Event, Listener
     from acp_agent.extend.servers import ServerSpec
     from acp_agent.health import Finding, Surroundings
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
-    from acp_agent.permission.claims import Claim
-    from acp_agent.permission.gate import Asker
+    from acp_agent.permission.gate import Asker, Gate
     from acp_agent.redaction.redactor import Redactor
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
-    from acp_agent.tools.registry import Toolset, ToolSource
     from acp_agent.workspace.workspace import Workspace
 
 
@@ -85,11 +88,19 @@ class Ground(NamedTuple):
     env: Mapping[str, str]
     surroundings: Callable[[], Surroundings]
     """What the checks of /doctor look at, read anew."""
+    project: Project
+    """Where the user's trust in the project is asked for and kept."""
+    trust: Trust | None = None
+    """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
 
     @property
     def roots(self) -> tuple[Path, ...]:
         return (self.cwd, *self.folders)
+
+    @property
+    def footing(self) -> Footing:
+        return Footing(self.settings, self.roots, self.env)
 
 
 class Company(NamedTuple):
@@ -108,24 +119,30 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     before = begun.before()
     past = before.past.events if before.past else ()
     history, ledger = History(past), Ledger(begun.events())
-    gate = Gate(_rules(settings), settings.permission.mode, company.asker, roots=ground.roots)
+    gate = gate_of(ground.footing, company.asker)
+    audience.answer_within_s = settings.permission.ask_timeout_secs or None
     options = _options(gate, ground.models, settings)
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     redactor = secrets.redactor(ground.models, ground.servers, ground.env)
     logs.hide(redactor)
+    begun.journal.redact = partial(kept, redact=redactor)
     others = (_kept_for(listener, redactor) for listener in company.listeners)
     watching = (ledger, *map(options.watched_by, (*others, audience)))
-    feed = Feed((begun.journal, history, company.keeper, *watching), audience.drain, Screen(redactor))
-    begun.journal.redact = partial(kept, redact=redactor)
-    begun.journal.on_trouble = lambda what: feed.emit(NoticeRaised("warning", what))
+    changes = _changes(ground)
+    ahead = (changes,) if changes else ()
+    listeners = (begun.journal, history, company.keeper, *watching, *ahead)
+    feed = Feed(listeners, audience.drain, Screen(redactor))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
-    passes = passing(ground.settings, ground.models)
-    outputs = _outputs(ground.env, begun.id)
-    consoles = Consoles(ground.settings.terminal, audience, outputs, passes, redactor)
-    servers = connected_servers(
-        ground, passes, redactor, lambda what: feed.emit(NoticeRaised("warning", what))
-    )
+    passes = passing(settings, ground.models)
+    consoles = Consoles(settings.terminal, audience, _outputs(ground.env, begun.id), passes, redactor)
+    reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
+
+    def warn(what: str) -> None:
+        feed.emit(NoticeRaised("warning", what))
+
+    begun.journal.on_trouble = warn
+    servers = connected_servers(ground, passes, redactor, warn)
     parts = Parts(
         journal=begun.journal,
         audience=audience,
@@ -133,8 +150,11 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         history=history,
         options=options,
         gate=gate,
-        toolset=_toolset(ground, workspace, audience, consoles, servers.sources),
-        context=SessionContext(ground.cwd, ground.folders, instructions),
+        toolset=Toolset(
+            tools_of(ground.footing, workspace, consoles, reviewing),
+            [Questions(audience), *servers.sources],
+        ),
+        context=SessionContext(ground.cwd, ground.folders, instructions, warn),
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
@@ -145,22 +165,31 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
             workspace=workspace,
             checks=lambda: _checks(ground),
             servers=servers.servers,
+            project=ground.project,
         ),
-        services=servers.services,
+        services=(*servers.services, *ahead),
     )
     for event in loose_ends(past):
         feed.emit(event)
-    for what in lost:
-        feed.emit(NoticeRaised("warning", what))
+    for what in (*lost, *_ignored(ground)):
+        warn(what)
     if begun.contents and begun.contents.skipped:
         skipped = "; ".join(begun.contents.skipped[:3])
-        feed.emit(NoticeRaised("warning", f"Parts of this session's journal could not be read: {skipped}"))
+        warn(f"Parts of this session's journal could not be read: {skipped}")
     return Session(begun.id, str(ground.cwd), parts, before)
 
 
 def _kept_for(listener: Listener, redactor: Redactor) -> Listener:
     """`listener` as one that is told no more than what is kept: what it prints may end up anywhere."""
     return lambda event: listener(kept(event, redactor))
+
+
+def _ignored(ground: Ground) -> Iterable[str]:
+    """What the project's settings ask for in vain."""
+    if ground.trust and not ground.trust.holds:
+        from acp_agent.config.trust import title
+
+        yield title(ground.trust)
 
 
 def _outputs(env: Mapping[str, str], session_id: str) -> Path:
@@ -179,13 +208,6 @@ def _options(gate: Gate, found: Sequence[Route], settings: Settings) -> Options:
     return Options(gate, found, connect, Defaults(level, settings.show_thoughts, settings.context_files))
 
 
-def _rules(settings: Settings) -> list[Rule]:
-    return [
-        Rule(rule.operation, rule.pattern, rule.action, only_tightens=rule.only_tightens)
-        for rule in settings.permission.rules
-    ]
-
-
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:
     def fit(data: bytes, bounds: Bounds) -> Fitted:
         return adapter("images.fit")(data, bounds)
@@ -200,22 +222,8 @@ def _checks(ground: Ground) -> Iterable[Callable[[], Sequence[Finding]]]:
     return checks(ground.surroundings)
 
 
-def _toolset(
-    ground: Ground,
-    workspace: Workspace,
-    audience: Audience,
-    consoles: Consoles,
-    sources: Sequence[ToolSource],
-) -> Toolset:
-    from acp_agent.tools.question import Questions
-    from acp_agent.tools.registry import Limits, Toolset, builtin
-
-    def analyse(command: str, folder: Path) -> tuple[Claim, ...]:
-        from acp_agent.permission.shell import analyse as analyse_shell
-
-        return analyse_shell(command, folder, ground.roots, adapter("shell.bash"))
-
-    timeouts = ground.settings.timeouts
-    limits = Limits(timeouts.bash_secs, timeouts.bash_max_secs)
-    tools = builtin(workspace, analyse, limits, consoles=consoles)
-    return Toolset(tools, [Questions(audience), *sources])
+def _changes(ground: Ground) -> Changes | None:
+    """What looks at the files around commands, where that is wanted."""
+    if not ground.settings.show_command_changes:
+        return None
+    return Changes(ground.roots, which("git", ground.cwd), (paths.data_dir(ground.env),))

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+import anyio.to_thread
 
 from acp_agent.assembly.adapters import adapter
 from acp_agent.config import paths
 from acp_agent.config.variables import expand
-from acp_agent.errors import ConfigError
-from acp_agent.extend.servers import Host, RemoteServer, StdioServer, Times, UnusableServer
+from acp_agent.errors import ConfigError, ServerError
+from acp_agent.extend.servers import Host, RemoteServer, StdioServer, Times, UnusableServer, label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from acp_agent.assembly.building import Ground
     from acp_agent.config.schema import McpServerEntry, Settings
-    from acp_agent.extend.servers import ServerSpec
+    from acp_agent.extend.servers import Connect, Connection, ServerSpec, Watch
     from acp_agent.extend.tool_servers import ToolServers
     from acp_agent.redaction.redactor import Redactor
     from acp_agent.tools.registry import ToolSource
     from acp_agent.workspace.environment import Passing
+
+LAPSED = "the project's settings, or a program they name, are no longer what you trusted; /trust shows them"
 
 
 class Connected(NamedTuple):
@@ -78,6 +84,26 @@ def connected_servers(
         Times(timeouts.mcp_start_secs, timeouts.mcp_call_secs),
         env=ordinary(ground.env, passing),
     )
-    servers = ToolServers(ground.servers, adapter("tools.mcp"), host, report)
+    servers = ToolServers(ground.servers, _vouched(adapter("tools.mcp"), ground), host, report)
     pins = Pins(_pins_file(ground.env, ground.cwd))
     return Connected(servers, (ServerTools(servers, report, pins, redactor),), (servers,))
+
+
+def _vouched(connect: Connect, ground: Ground) -> Connect:
+    """Connects to servers of the project only while it asks for what the user has trusted."""
+    trust = ground.trust
+    if trust is None or not trust.servers:
+        return connect
+    configured = configured_servers(ground.settings, ground.env)
+    theirs = [spec._replace(name=label(spec.name)) for spec in configured if spec.name in trust.servers]
+
+    @asynccontextmanager
+    async def connected(spec: ServerSpec, host: Host, watch: Watch) -> AsyncGenerator[Connection]:
+        if spec in theirs:
+            now = await anyio.to_thread.run_sync(ground.project.look)
+            if now is None or not now.holds or now.demands.digest != trust.demands.digest:
+                raise ServerError(LAPSED)
+        async with connect(spec, host, watch) as connection:
+            yield connection
+
+    return connected

@@ -22,9 +22,12 @@ COMMANDS = {
     "chat": "talk to the agent in this terminal, as an editor would",
     "demo": "see it work: no model, no key, no network",
     "sessions": "list and show past sessions",
+    "why": "say what would happen to a tool call, and who decides it",
     "doctor": "check what the agent needs and say what to do",
     "editors": "print what to write into an editor's configuration",
+    "permission": "show the rules that hold, and what is granted for a project",
     "config": "show, check and describe the settings",
+    "trust": "look at what a project's settings ask for, and trust it or not",
 }
 """Each is a module of this package with `add_arguments(parser)` and `run(args) -> exit status`."""
 
@@ -94,11 +97,10 @@ def _command(name: str) -> Command:
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
-    import argparse
-
     from acp_agent import __version__
+    from acp_agent.cli.arguments import Parser
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="acp-agent",
         description="A coding agent for editors that speak the Agent Client Protocol. Without a command it "
         "is that agent, on standard input and output: this is what an editor's configuration names.",

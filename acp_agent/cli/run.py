@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", metavar="PROMPT", help="what to do; - reads it from standard input")
     parser.add_argument("--json", action="store_true", help="print every event as a line of JSON")
     parser.add_argument("--cwd", type=Path, default=Path(), metavar="DIR", help="the folder to work in")
+    parser.add_argument(
+        "--trust-project",
+        action="store_true",
+        help="let all that the project's settings ask for count, this once",
+    )
     add_overrides(parser)
     parser.epilog = (
         "Nobody is there to be asked: what the mode does not allow is refused, and the model told so. "
@@ -39,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     listener = _print_json if args.json else _Text()
     try:
-        reason = run_headless(prompt, args.cwd.resolve(), listener, overrides_of(args))
+        overrides = overrides_of(args)._replace(trust_project=args.trust_project)
+        reason = run_headless(prompt, args.cwd.resolve(), listener, overrides)
     except AgentError as error:
         if not args.json:
             _end_line(listener)
@@ -71,8 +77,10 @@ class _Text:
         self._message_id: str | None = None
 
     def __call__(self, event: Event) -> None:
-        from acp_agent.events import TextDelta
+        from acp_agent.events import NoticeRaised, TextDelta
 
+        if isinstance(event, NoticeRaised) and event.severity != "info":
+            print(f"acp-agent: {event.title}", file=sys.stderr, flush=True)
         if not isinstance(event, TextDelta):
             return
         if self._message_id not in (None, event.message_id):

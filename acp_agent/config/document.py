@@ -10,6 +10,7 @@ from acp_agent.config.problems import dotted
 from acp_agent.config.schema import (
     Environment,
     McpServerEntry,
+    OutsideRule,
     PermissionRule,
     PermissionSettings,
     ProviderEntry,
@@ -27,14 +28,8 @@ if TYPE_CHECKING:
 
 _HIDDEN = "(hidden)"
 _OBJECTS = (
-    Settings,
-    ProviderEntry,
-    McpServerEntry,
-    PermissionSettings,
-    PermissionRule,
-    Timeouts,
-    Remote,
-    Environment,
+    *(Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, OutsideRule),
+    *(Timeouts, Remote, Environment),
 )
 _SECRETS = frozenset({"api_key", "headers", "env"})
 _ADDRESSES = frozenset({"base_url", "url"})
@@ -69,7 +64,8 @@ def effective(resolved: Resolved) -> list[Line]:
 def _as_json(value: object) -> object:
     """What a settings file would say for `value`."""
     if isinstance(value, _OBJECTS):
-        value = {name.removesuffix("_"): inner for name, inner in value._asdict().items()}
+        fields = value._asdict()
+        value = {name.removesuffix("_"): inner for name, inner in fields.items() if name != "source"}
     if isinstance(value, Mapping):
         return {key: _as_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple):
@@ -95,10 +91,10 @@ def _presentable(path: _Path, value: object) -> object:
         from acp_agent.models.keys import is_elsewhere
 
         return value if is_elsewhere(value) else _HIDDEN
-    return _without_credentials(value) if field in _ADDRESSES else value
+    return without_credentials(value) if field in _ADDRESSES else value
 
 
-def _without_credentials(url: str) -> str:
+def without_credentials(url: str) -> str:
     """A user and password, or a query that may hold a key, are left out."""
     from urllib.parse import urlsplit, urlunsplit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_agent.config import paths
-from acp_agent.config.layers import Layer, merge, restrain
+from acp_agent.config import command_lists, paths
+from acp_agent.config.layers import Layer, merge, restrain, trusted, with_sources
 from acp_agent.config.problems import Problem
 from acp_agent.config.reading import JsonObject, as_object, read_file
 from acp_agent.config.schema import Settings, expanded_permission
@@ -14,6 +14,8 @@ from acp_agent.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from acp_agent.config.trust import Trust
 
 _PROVIDER_VARIABLE = "ACP_AGENT_PROVIDER"
 _MODEL_VARIABLE = "ACP_AGENT_MODEL"
@@ -25,19 +27,23 @@ class Overrides(NamedTuple):
     provider: str | None = None
     model: str | None = None
     mode: str | None = None
+    trust_project: bool = False
+    """Trust what the project's settings ask for, this time. Nothing but a flag may say so."""
 
 
 class Loaded(NamedTuple):
     """Settings that can be used, and what was left out of them.
 
     `problems` are mistakes to mend, `notes` what a project may not set, `sources` the files
-    that were read, the user's own first.
+    that were read, the user's own first, `trust` whether what only a trusted project may set counts;
+    None when it asks for nothing of the kind.
     """
 
     settings: Settings
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     sources: tuple[Path, ...]
+    trust: Trust | None = None
 
 
 class Resolved(NamedTuple):
@@ -79,44 +85,57 @@ def resolve(cwd: Path, env: Mapping[str, str], overrides: Overrides = NO_OVERRID
     from acp_agent.config.checks import check
     from acp_agent.config.validate import validate
 
-    files, problems, notes = _read_files(cwd, env)
+    files, problems, notes, trust = _read_files(cwd, env, given=overrides.trust_project)
     above, more = _override_layers(merge(files), env, overrides)
     settings, invalid, layers = validate([*files, *above])
     problems = [*problems, *invalid, *(more or check(settings, layers, env))]
+    if listed := command_lists.problem(env):
+        problems.append(listed)
     sources = tuple(layer.file for layer in files)
-    return Resolved(Loaded(settings, tuple(problems), tuple(notes), sources), layers)
+    settings = settings._replace(permission=with_sources(settings.permission, layers))
+    return Resolved(Loaded(settings, tuple(problems), tuple(notes), sources, trust), layers)
 
 
 class _Files(NamedTuple):
     layers: list[Layer]
     problems: list[Problem]
     notes: list[str]
+    trust: Trust | None = None
 
 
-def _read_files(cwd: Path, env: Mapping[str, str]) -> _Files:
-    """The user's own file and the project's, of which only what an untrusted project may say."""
+def _read_files(cwd: Path, env: Mapping[str, str], *, given: bool) -> _Files:
+    """The user's own file and the project's, of which all counts if it is trusted."""
     found = _Files([], [], [])
     own = paths.config_file(env)
     reading = read_file(own)
     found.problems.extend(reading.problems)
     if reading.data is not None:
-        found.layers.append(Layer(str(own), own, _prepared(reading.data, own.parent, env)))
+        data = _anchored(_expanded(reading.data), own.parent, env)
+        found.layers.append(Layer(str(own), own, data))
     project = paths.project_config_file(cwd)
     if _same_file(own, project):
         return found
     reading = read_file(project)
     found.problems.extend(reading.problems)
-    if reading.data is not None:
-        data = _prepared(reading.data, project.parent, env)
-        kept, notes = restrain(
-            data,
-            turns=_turn_limit(found.layers),
-            mode=_mode(found.layers),
-            known=frozenset(Settings._fields),
-        )
-        found.layers.append(Layer(str(project), project, kept, adds_rules=True))
-        found.notes.extend(f"{project}: {note}" for note in notes)
-    return found
+    if reading.data is None:
+        return found
+    restrained = restrain(
+        _expanded(reading.data),
+        turns=_turn_limit(found.layers),
+        mode=_mode(found.layers),
+        known=frozenset(Settings._fields),
+    )
+    trust: Trust | None = None
+    if restrained.inert:
+        from acp_agent.config.trust import judge
+
+        trust = judge(project, cwd, restrained.inert, env, given=given)
+    holds = trust is not None and trust.holds
+    data = trusted(restrained) if holds else restrained.data
+    found.layers.append(Layer(str(project), project, _anchored(data, project.parent, env), adds_rules=True))
+    notes = restrained.refused if holds else (*restrained.refused, *restrained.notes)
+    found.notes.extend(f"{project}: {note}" for note in notes)
+    return found._replace(trust=trust)
 
 
 def _turn_limit(layers: Sequence[Layer]) -> int:
@@ -136,18 +155,24 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _prepared(data: JsonObject, folder: Path, env: Mapping[str, str]) -> JsonObject:
-    """Short forms written out and scripts' paths made absolute, so that layers can be merged."""
+def _expanded(data: JsonObject) -> JsonObject:
+    """Short forms written out, so that layers can be merged."""
     result = {key: value for key, value in data.items() if key != "$schema"}
     if "permission" in result:
         result["permission"] = expanded_permission(result["permission"])
-    providers = as_object(result.get("providers"))
-    if providers is not None:
-        result["providers"] = {name: _anchored(entry, folder, env) for name, entry in providers.items()}
     return result
 
 
-def _anchored(entry: object, folder: Path, env: Mapping[str, str]) -> object:
+def _anchored(data: JsonObject, folder: Path, env: Mapping[str, str]) -> JsonObject:
+    """The paths of scripts made absolute."""
+    providers = as_object(data.get("providers"))
+    if providers is None:
+        return data
+    entries = {name: _anchored_entry(entry, folder, env) for name, entry in providers.items()}
+    return {**data, "providers": entries}
+
+
+def _anchored_entry(entry: object, folder: Path, env: Mapping[str, str]) -> object:
     fields = as_object(entry)
     script = fields.get("script") if fields else None
     if fields is None or not isinstance(script, str) or not script:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 APP = "acp-agent"
 CONFIG_FILE = "config.json"
 PROJECT_FOLDER = ".acp-agent"
+PROJECTS_FOLDER = "projects"
+"""In the data folder."""
 
 _PRIVATE = 0o700
+_DIGEST_DIGITS = 32
 
 
 def home_dir(env: Mapping[str, str]) -> Path:
@@ -68,6 +71,17 @@ def data_dir(env: Mapping[str, str], *, platform: str = sys.platform) -> Path:
         local = env.get("LOCALAPPDATA", "")
         return (Path(local) if local else home_dir(env) / "AppData" / "Local") / APP
     return _xdg(env, "XDG_DATA_HOME", ".local/share")
+
+
+def project_dir(env: Mapping[str, str], root: Path) -> Path:
+    """Where what the user has settled about one project is kept: in the data folder, out of its reach.
+
+    A folder of its own for each real path, so for each worktree. It need not exist.
+    """
+    import hashlib
+
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()
+    return data_dir(env) / PROJECTS_FOLDER / digest[:_DIGEST_DIGITS]
 
 
 def state_dir(env: Mapping[str, str]) -> Path:

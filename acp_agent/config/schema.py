@@ -21,6 +21,8 @@ ServerType = Literal["http", "sse"]
 
 Terminal = Literal["auto", "editor", "agent"]
 
+OUTSIDE: tuple[Literal["read", "edit"], ...] = ("read", "edit")
+"""The operations that `external_directory` is about."""
 MODES: tuple[str, ...] = get_args(Mode)
 
 _SECRETS = frozenset({"api_key", "headers", "env", "args"})
@@ -75,6 +77,20 @@ class PermissionRule(NamedTuple):
     pattern: str
     action: Action
     only_tightens: bool = False
+    tool: str = ""
+    source: str = ""
+    """Who says so; not in the file."""
+
+
+class OutsideRule(NamedTuple):
+    """What happens to reading or editing what a pattern matches, outside the workspace."""
+
+    pattern: str
+    action: Action
+    operation: Literal["read", "edit", "both"] = "both"
+
+
+Outside = Action | dict[str, Action] | tuple[OutsideRule, ...]
 
 
 class PermissionSettings(NamedTuple):
@@ -82,6 +98,9 @@ class PermissionSettings(NamedTuple):
 
     mode: Mode = "standard"
     rules: tuple[PermissionRule, ...] = ()
+    external_directory: Outside = "ask"
+    doom_loop: Action = "deny"
+    ask_timeout_secs: float = 3600
 
 
 class Environment(NamedTuple):
@@ -124,6 +143,7 @@ class Settings(NamedTuple):
     context_files: bool = True
     max_tokens: int | None = None
     temperature: float | None = None
+    show_command_changes: bool = True
     terminal: Terminal = "auto"
     thought_level: str | None = None
     show_thoughts: bool = True
@@ -141,9 +161,41 @@ def json_schema() -> Schema:
     return cast("Schema", json.loads(schema_text()))
 
 
+_LONG_NAMES = {"op": "operation", "match": "pattern", "effect": "action"}
+
+
 def expanded_permission(value: object) -> object:
-    """The short form `"accept"` written out: `{"mode": "accept"}`."""
-    return {"mode": value} if isinstance(value, str) else value
+    """The short form `"accept"` written out, `{"mode": "accept"}`, and the short names of a rule's keys."""
+    if isinstance(value, str):
+        return {"mode": value}
+    if not isinstance(value, dict):
+        return value
+    permission = cast("JsonObject", value)
+    rules = permission.get("rules")
+    if not isinstance(rules, list):
+        return permission
+    return {**permission, "rules": [_long_names(rule) for rule in cast("list[object]", rules)]}
+
+
+def _long_names(rule: object) -> object:
+    if not isinstance(rule, dict):
+        return rule
+    fields = cast("JsonObject", rule)
+    return {
+        key if (long := _LONG_NAMES.get(key)) is None or long in fields else long: value
+        for key, value in fields.items()
+    }
+
+
+def outside_rules(permission: PermissionSettings) -> tuple[OutsideRule, ...]:
+    """`external_directory` in its long form; of those that match, the last one counts."""
+    said = permission.external_directory
+    if said == "ask":
+        return ()  # what happens anyway, and is explained better
+    if isinstance(said, tuple):
+        return said
+    each: Mapping[str, Action] = {"read": said, "edit": said} if isinstance(said, str) else said
+    return tuple(OutsideRule("/**", each[operation], operation) for operation in OUTSIDE if operation in each)
 
 
 def settings_of(data: JsonObject) -> Settings:
@@ -157,6 +209,9 @@ def settings_of(data: JsonObject) -> Settings:
         permission: dict[str, Any] = dict(cast("JsonObject", expanded_permission(fields["permission"])))
         if "rules" in permission:
             permission["rules"] = tuple(PermissionRule(**rule) for rule in permission["rules"])
+        if isinstance(permission.get("external_directory"), list):
+            outside = permission["external_directory"]
+            permission["external_directory"] = tuple(OutsideRule(**rule) for rule in outside)
         fields["permission"] = PermissionSettings(**permission)
     if "environment" in fields:
         fields["environment"] = Environment(tuple(fields["environment"].get("pass", ())))

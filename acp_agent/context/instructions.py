@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from acp_agent.invisible import reveal, visible
 
 NAMES = ("AGENTS.md", "CLAUDE.md")
 MAX_BYTES = 32 * 1024
 """More than this of one file is cut: it would be paid for with every request."""
+
+
+class Sections(NamedTuple):
+    texts: tuple[str, ...]
+    """Under their paths, the most general first, equal ones once."""
+    remarks: tuple[str, ...]
+    """What a person should know of them."""
 
 
 class Instructions(NamedTuple):
@@ -23,27 +29,37 @@ class Instructions(NamedTuple):
     cwd: Path
     home: Path
 
-    def sections(self) -> list[str]:
-        """The files' texts under their paths, the most general first, equal texts once."""
+    def read(self) -> Sections:
+        """What the files say, with what hides in them written out."""
         found: dict[str, Path] = {}
-        project = list(self._project_folders())
+        remarks: list[str] = []
+        project = project_folders(self.cwd, self.home)
         for folder in (self.user_dir, *project):
             for path in (folder / name for name in NAMES):
                 within = None if folder == self.user_dir else project[0]
-                if text := _read(path, within):
-                    found.setdefault(text, path)
-        return [f"\nInstructions from {path}:\n{text}\n" for text, path in found.items()]
+                text, hidden = reveal(_read(path, within))
+                if not text or text in found:
+                    continue
+                found[text] = path
+                if hidden:
+                    remarks.append(
+                        f"{visible(str(path))} has characters that cannot be seen, {hidden} of them. "
+                        "The model is told of them as \\u{…}."
+                    )
+        texts = (f"\nInstructions from {path}:\n{text}\n" for text, path in found.items())
+        return Sections(tuple(texts), tuple(remarks))
 
-    def _project_folders(self) -> Iterator[Path]:
-        """From the root of the checkout down to the working directory.
 
-        Outside of a checkout only the working directory: what lies above it may be anybody's.
-        """
-        folders = [self.cwd, *self.cwd.parents]
-        root = next((folder for folder in folders if (folder / ".git").exists()), self.cwd)
-        if root == self.home and self.cwd != self.home:
-            root = self.cwd  # dotfiles kept in a repository do not make the home a project
-        yield from reversed(folders[: folders.index(root) + 1])
+def project_folders(cwd: Path, home: Path) -> list[Path]:
+    """From the root of the checkout down to the working directory: whose instructions are followed.
+
+    Outside of a checkout only the working directory: what lies above it may be anybody's.
+    """
+    folders = [cwd, *cwd.parents]
+    root = next((folder for folder in folders if (folder / ".git").exists()), cwd)
+    if root == home and cwd != home:
+        root = cwd  # dotfiles kept in a repository do not make the home a project
+    return folders[folders.index(root) :: -1]
 
 
 def _read(path: Path, within: Path | None) -> str:

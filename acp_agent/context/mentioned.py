@@ -199,7 +199,7 @@ class Mentioned:
 
 
 def _in_checkout(folder: Path) -> bool:
-    from acp_agent.workspace.listing import in_checkout
+    from acp_agent.workspace.git import in_checkout
 
     return in_checkout(folder)
 

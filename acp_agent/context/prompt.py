@@ -34,10 +34,18 @@ PLANNED = (
 class SessionContext:
     """The system prompt of one session, put together at the first request."""
 
-    def __init__(self, cwd: Path, folders: Sequence[Path], instructions: Instructions) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        folders: Sequence[Path],
+        instructions: Instructions,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        """`report` takes what a person should know of the instruction files."""
         self._cwd = cwd
         self._folders = folders
         self._instructions = instructions
+        self._report = report
         self._about: str | None = None
         self._asked: str | None = None
 
@@ -47,7 +55,11 @@ class SessionContext:
             about = Path(__file__).with_name("system.md").read_text(encoding="utf-8")
             self._about = f"{about}\n{self._surroundings()}"
         if instructions and self._asked is None:
-            self._asked = "".join(f"\n{section}" for section in self._instructions.sections())
+            texts, remarks = self._instructions.read()
+            self._asked = "".join(f"\n{text}" for text in texts)
+            if self._report:
+                for remark in remarks:
+                    self._report(remark)
         return self._about + (self._asked or "" if instructions else "")
 
     def instructions(self) -> str:

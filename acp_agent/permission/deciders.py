@@ -54,11 +54,15 @@ class Situation(NamedTuple):
     grants: Grants
     places: Places
     denied: frozenset[str]
-    """Operations, or `operation:resource`, that the current way of working does without."""
+    """What the current way of working does without: operations, `operation:resource`, names of tools."""
     refusals: tuple[frozenset[Claim], ...]
     """Sets of claims that were refused too often to be asked about again."""
     by_command: bool
     """The claims are those of a command, not of a tool that edits."""
+    imposed: tuple[Rule, ...] = ()
+    """Rules of the environment, a list of its own: what it denies no other rule allows."""
+    tool: str = ""
+    """The tool that is called, as the model knows it."""
 
 
 class _Settled(NamedTuple):
@@ -135,8 +139,13 @@ def _floor(claim: Claim, situation: Situation) -> _Opinion:
 
 
 def _way_of_working(claim: Claim, situation: Situation) -> _Opinion:
-    if situation.denied & {claim.operation, f"{claim.operation}:{claim.resource}"}:
-        return "deny", f"{claim.operation} is not part of the current way of working"
+    names = {claim.operation, f"{claim.operation}:{claim.resource}"}
+    if situation.tool:
+        names.add(situation.tool)
+    if claim.operation == "mcp":
+        names.add(claim.resource.rpartition("/")[2])
+    if found := sorted(situation.denied & names):
+        return "deny", f"{found[0]} is not part of the current way of working"
     return _NONE
 
 
@@ -152,12 +161,11 @@ def _planning(claim: Claim, situation: Situation) -> _Opinion:
 
 
 def _configured_denial(claim: Claim, situation: Situation) -> _Opinion:
-    rule = _last_match(claim, situation)
-    if rule is None or rule.action != "deny":
-        rule = _strictest(claim, situation)
-    if rule is not None and rule.action == "deny":
-        return "deny", _ruled(rule)
-    rule = situation.grants.denial(claim)
+    said = (_last_match(claim, situation), _strictest(claim, situation), _imposed(claim, situation))
+    rule = next((rule for rule in said if rule and rule.action == "deny"), None)
+    if rule is None and situation.mode == "yolo" and (asks := said[-1]) and asks.action == "ask":
+        return "deny", f"{_ruled(asks)}, and the mode is yolo, which asks nobody"
+    rule = rule or situation.grants.denial(claim)
     return ("deny", _ruled(rule)) if rule else _NONE
 
 
@@ -181,7 +189,7 @@ def _secret(claim: Claim, situation: Situation) -> _Opinion:
         return _NONE
     allowed = (*situation.rules, *situation.grants.rules)
     if any(
-        rule.action == "allow" and is_literal(rule.pattern) and matches(rule, claim, situation.places)
+        rule.action == "allow" and is_literal(rule.pattern) and _matches(rule, claim, situation)
         for rule in allowed
     ):
         return _NONE
@@ -195,6 +203,7 @@ def _granted(claim: Claim, situation: Situation) -> _Opinion:
 
 def _configured(claim: Claim, situation: Situation) -> _Opinion:
     rule, tighter = _last_match(claim, situation), _strictest(claim, situation)
+    rule = rule or _imposed(claim, situation)
     if tighter is not None and (rule is None or SEVERITY[tighter.action] > SEVERITY[rule.action]):
         rule = tighter
     return (rule.action, _ruled(rule)) if rule else _NONE
@@ -221,11 +230,8 @@ def _command(claim: Claim) -> _Opinion:
 
 
 def _file(claim: Claim, situation: Situation) -> _Opinion:
-    known = protected(situation.places.home)
-    if claim.resource in known.harmless:
-        return "allow", "it is no file"
-    if claim.operation == "read" and claim.resource in known.harmless_to_read:
-        return "allow", "it describes the machine"
+    if why := _harmless(claim, situation):
+        return "allow", why
     if not claim.inside:
         return _NONE
     if claim.operation == "read":
@@ -235,6 +241,15 @@ def _file(claim: Claim, situation: Situation) -> _Opinion:
     if situation.by_command:
         return "ask", f"a command changes {claim.resource} ({claim.reason})"
     return "allow", "it is in the workspace"
+
+
+def _harmless(claim: Claim, situation: Situation) -> str:
+    known = protected(situation.places.home)
+    if claim.resource in known.harmless:
+        return "it is no file"
+    if claim.operation == "read" and claim.resource in known.harmless_to_read:
+        return "it describes the machine"
+    return ""
 
 
 def _outside(claim: Claim, situation: Situation) -> _Opinion:
@@ -281,7 +296,9 @@ def _accepted(claim: Claim, decided: Vote, situation: Situation) -> Vote:
 def _repeated(claims: Sequence[Claim], worst: Vote, situation: Situation) -> Vote:
     refused = set(claims)
     if any(each <= refused for each in situation.refusals):
-        text = f"refused {DENIALS} times already, so it is not asked again: {worst.claim.resource}"
+        text = (
+            f"refused {DENIALS} times already, so it is not asked again (doom loop): {worst.claim.resource}"
+        )
         return Vote("repeated refusals", worst.claim, "deny", text)
     return Vote("repeated refusals", worst.claim, None)
 
@@ -291,16 +308,26 @@ def _repeated(claims: Sequence[Claim], worst: Vote, situation: Situation) -> Vot
 
 def _last_match(claim: Claim, situation: Situation) -> Rule | None:
     rules = (rule for rule in reversed(situation.rules) if not rule.only_tightens)
-    return next((rule for rule in rules if matches(rule, claim, situation.places)), None)
+    return next((rule for rule in rules if _matches(rule, claim, situation)), None)
+
+
+def _imposed(claim: Claim, situation: Situation) -> Rule | None:
+    return next((rule for rule in reversed(situation.imposed) if _matches(rule, claim, situation)), None)
 
 
 def _strictest(claim: Claim, situation: Situation) -> Rule | None:
-    found = [
-        rule for rule in situation.rules if rule.only_tightens and matches(rule, claim, situation.places)
-    ]
+    found = [rule for rule in situation.rules if rule.only_tightens and _matches(rule, claim, situation)]
     found = [rule for rule in found if rule.action != "allow"]
     return max(found, key=lambda rule: SEVERITY[rule.action], default=None)
 
 
+def _matches(rule: Rule, claim: Claim, situation: Situation) -> bool:
+    if not matches(rule, claim, situation.places, situation.tool):
+        return False
+    return not (rule.outside and _harmless(claim, situation))
+
+
 def _ruled(rule: Rule) -> str:
-    return f"{rule.source}: {rule.action} {rule.operation} {rule.pattern}"
+    of_tool = f" of {rule.tool}" if rule.tool else ""
+    where = "external_directory " if rule.outside else ""
+    return f"{rule.source}: {rule.action} {where}{rule.operation} {rule.pattern}{of_tool}"

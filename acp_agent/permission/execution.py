@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from acp_agent.permission import repository
 from acp_agent.permission.globs import expand
 from acp_agent.permission.patterns import quoted
+from acp_agent.permission.places import real
 from acp_agent.permission.programs import examine, facts, program_name
 from acp_agent.permission.protected import protected
 from acp_agent.permission.script import Word
@@ -17,6 +18,7 @@ from acp_agent.permission.script import Word
 if TYPE_CHECKING:
     from acp_agent.permission.places import Places
 
+_BRACKETS = frozenset(("[", "]", "[[", "]]"))
 _ACTIVE = re.compile(r"\\(.)|([^\w*?~@%+=:,./-])", re.DOTALL)
 
 
@@ -27,7 +29,7 @@ def described(line: tuple[Word, ...], outside: str = "") -> str:
 
 
 def _typed(word: Word) -> str:
-    if word.unknown:
+    if word.unknown or word.number or word.text in _BRACKETS:
         return word.text
     if word.pattern is None and not word.tilde:
         return quoted(word.text)
@@ -37,7 +39,7 @@ def _typed(word: Word) -> str:
 
 def outside_of(folders: tuple[str, ...], places: Places) -> str:
     """The first of `folders` that is outside the roots."""
-    return next((folder for folder in folders if not places.inside(os.path.realpath(folder))), "")
+    return next((folder for folder in folders if not places.inside(real(folder))), "")
 
 
 def changes_what_follows(line: tuple[Word, ...]) -> bool:
@@ -55,9 +57,11 @@ def distrust(
         return line, f"`{program}` is named by its path"
     if any(word.unknown for word in line):
         return line, "part of it is not known before it runs"
-    found = "" if "/" in program else _in_the_workspace(program, folders, places)
+    by_path = "/" in program
+    why = _foreign(program, places) if by_path else ""
+    found = "" if by_path else _in_the_workspace(program, folders, places)
     if not found:
-        return line, _surprise(name, line, folders, places) if name in facts().reads else ""
+        return line, why or (_surprise(name, line, folders, places) if name in facts().reads else "")
     if name in facts().reads:
         line = (Word(found), *line[1:])
     return line, f"`{program}` would be {found}, in the workspace"
@@ -65,12 +69,13 @@ def distrust(
 
 def _surprise(name: str, line: tuple[Word, ...], folders: tuple[str, ...], places: Places) -> str:
     """Why a command line of a program that only reads may do something else here."""
-    if name == "git":
+    if name == "git" and line[1:2] != (Word("-C"),):
         for folder in folders:
             danger = repository.danger(folder)
             if danger:
                 return danger
-    if facts().reads[name].counts_operands and any(word.pattern is not None for word in line[1:]):
+    patterns = any(word.pattern is not None for word in line[1:])
+    if patterns and (facts().reads[name].counts_operands or name == "printf"):
         return "a pattern may name more files than it reads"
     use = examine((name, *(word.text for word in line[1:])))
     samples = protected(places.home).samples
@@ -100,14 +105,27 @@ def _an_option(pattern: str, folder: str) -> bool:
 
 def _in_the_workspace(name: str, folders: tuple[str, ...], places: Places) -> str:
     """The file in the workspace that `name` would run instead of an installed program."""
-    if name in facts().builtins:
+    if name in facts().builtins or name in _BRACKETS:
         return ""
-    for entry in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        for place in (
-            (entry,) if os.path.isabs(entry) else tuple(os.path.join(each, entry) for each in folders)
-        ):
-            path = os.path.join(place, name)
-            if os.path.isfile(path) and os.access(path, os.X_OK):
+    # Without PATH bash looks where it was told to when it was built, which may be here too.
+    for entry in os.environ.get("PATH", f"{os.defpath}:.").split(os.pathsep):
+        for place in (entry,) if entry.startswith("/") else [os.path.join(each, entry) for each in folders]:
+            path = f"{place}/{name}"
+            if os.access(path, os.X_OK) and os.path.isfile(path):
                 # A link in the workspace to an installed program is the workspace's as well.
-                return path if places.inside(os.path.realpath(place)) else ""
+                return path if places.inside(real(place)) or places.inside(real(path)) else ""
+    return ""
+
+
+def _foreign(program: str, places: Places) -> str:
+    """Why a program in one of the system's folders may not be the system's."""
+    folder = os.path.dirname(program)
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return f"there is no {folder}"
+    if found.st_uid != 0 or found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0):
+        return f"others than the system can change {folder}"
+    if places.inside(real(folder)) or places.inside(real(program)):
+        return f"`{program}` is in the workspace"
     return ""

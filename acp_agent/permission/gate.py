@@ -6,25 +6,40 @@ claims ── authorize ──> Approval, good for exactly these claims and that
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from acp_agent.errors import PeerError
+import anyio.to_thread
+
+from acp_agent.errors import AgentError, PeerError
+from acp_agent.invisible import visible
 from acp_agent.permission.asking import (
     Answer,
     Asker,
     AskOption,
+    Offers,
     PendingCall,
     Question,
     Unattended,
+    explained,
     options_for,
-    visible,
 )
 from acp_agent.permission.claims import Claim, digest
-from acp_agent.permission.deciders import DENIALS, Decision, Situation, Vote, asked, decide
-from acp_agent.permission.grants import SESSION, Grants, suggestion
+from acp_agent.permission.deciders import (
+    DENIALS,
+    Decision,
+    Situation,
+    Vote,
+    asked,
+    decide,
+    settled,
+)
+from acp_agent.permission.grants import PROJECT, SESSION, Grants, GrantStore, suggestions
 from acp_agent.permission.modes import MODES, Mode, ModeInfo
+from acp_agent.permission.patterns import unescaped
 from acp_agent.permission.places import places_of
+from acp_agent.permission.protected import protected
 from acp_agent.permission.rules import Rule, Verdict
 
 if TYPE_CHECKING:
@@ -41,9 +56,11 @@ __all__ = [
     "Asker",
     "Decision",
     "Gate",
+    "GrantStore",
     "Mode",
     "ModeInfo",
     "PendingCall",
+    "Policy",
     "Question",
     "Refusal",
     "Remembered",
@@ -52,6 +69,8 @@ __all__ = [
     "Verdict",
     "Vote",
 ]
+
+log = logging.getLogger(__name__)
 
 REMEMBERED = 50
 """Decisions that can still be asked about."""
@@ -94,6 +113,18 @@ class Remembered(NamedTuple):
     """The name of the chosen option, or why there was none; empty when nobody was asked."""
 
 
+class Policy(NamedTuple):
+    """What the settings say beside the rules in order."""
+
+    imposed: tuple[Rule, ...] = ()
+    """Rules of the environment: see Situation."""
+    doom_loop: Verdict = "deny"
+    """What happens to a question that was refused DENIALS times. Only `deny` keeps it from being asked."""
+
+
+NO_POLICY = Policy()
+
+
 class Gate:
     """What one session may do. `mode` may be changed at any time and counts from the next decision on."""
 
@@ -104,22 +135,32 @@ class Gate:
         asker: Asker,
         *,
         roots: Iterable[str | PathLike[str]] = (),
-        denied: Iterable[str] = (),
+        policy: Policy = NO_POLICY,
+        store: GrantStore | None = None,
     ) -> None:
-        """`roots` is where relative patterns of rules begin. `denied` are operations that never happen."""
+        """`roots` is where relative patterns of rules begin; `store` keeps what the project is granted."""
         self.mode: Mode = mode
-        self.denied = frozenset(denied)
+        self.denied: frozenset[str] = frozenset()
+        """What never happens, as long as it is in here: see Situation."""
         self._rules = tuple(rules)
+        self._policy = policy
         self._asker = asker
+        self._store = store
         self._places = places_of(roots)
-        self._grants = Grants(self._places)
+        self._grants = Grants(self._places, project=store.load() if store else ())
         self._refused: dict[frozenset[Claim], int] = {}
         self._remembered: deque[Remembered] = deque(maxlen=REMEMBERED)
 
     @property
     def grants(self) -> tuple[Rule, ...]:
-        """What "always" answers, and the person's own words, have stored."""
-        return tuple(self._grants.rules)
+        """What "always" answers, and the person's own words, have stored for the session."""
+        return tuple(self._grants.session)
+
+    @property
+    def project_grants(self) -> tuple[Rule, ...]:
+        """The same for the project, as it is kept now."""
+        self._reload()
+        return self._grants.project
 
     @property
     def decisions(self) -> tuple[Remembered, ...]:
@@ -132,14 +173,36 @@ class Gate:
         self._grants.add((rule,))
         return rule
 
-    def revoke(self, rules: Iterable[Rule]) -> None:
-        """Forgets what was stored; those that are not there are passed over."""
+    async def grant_to_project(self, operation: Operation, pattern: str) -> Rule:
+        """Stores leave for the project. Raises AgentError when that cannot be kept."""
+        rule = Rule(operation, pattern, "allow", PROJECT)
+        await self._keep((rule,))
+        return rule
+
+    async def revoke(self, rules: Iterable[Rule]) -> None:
+        """Forgets what was stored; those that are not there are passed over. Raises AgentError."""
+        rules = tuple(rules)
         for rule in rules:
             self._grants.remove(rule)
+        kept = [rule for rule in rules if rule in self._grants.project]
+        if self._store and kept:
+            await anyio.to_thread.run_sync(self._store.remove, kept)
+            self._reload()
 
-    def check(self, claims: Sequence[Claim]) -> Decision:
-        """What would happen to a call with these claims. Asks nobody and changes nothing."""
-        return decide(claims, self._situation(claims, self._grants))
+    async def _keep(self, rules: Sequence[Rule]) -> None:
+        if self._store is None:
+            raise AgentError("Grants cannot be kept for this project: nothing says where.")
+        await anyio.to_thread.run_sync(self._store.add, rules)
+        self._reload()
+
+    def _reload(self) -> None:
+        """Another session of the project may have stored or forgotten something."""
+        if self._store:
+            self._grants.project = self._store.load()
+
+    def check(self, claims: Sequence[Claim], tool: str = "") -> Decision:
+        """What would happen to a call of `tool` with these claims. Asks nobody and changes nothing."""
+        return decide(claims, self._situation(claims, self._grants, tool))
 
     async def authorize(
         self,
@@ -152,7 +215,8 @@ class Gate:
         `before_asking` prepares what the person is to see; what it raises is raised here, nobody being asked.
         """
         claims = tuple(claims)
-        decision = self.check(claims)
+        self._reload()
+        decision = self.check(claims, call.tool)
         if decision.verdict == "allow":
             self._remember(call, claims, decision, "allowed")
             return Approval(call.call_id, digest(claims), decision)
@@ -161,16 +225,16 @@ class Gate:
             return Refusal(_denied(call, decision), decision)
         if before_asking:
             await before_asking()
-        question = Question(call, claims, decision, self._options(claims))
+        question = self._question(call, claims, decision)
         try:
             answer = await self._asker.ask(question)
         except PeerError as error:
             self._remember(call, claims, decision, "denied", str(error))
             return Refusal(_unanswered(call, str(error)), decision)
-        settled = self._settle(question, answer)
-        outcome = "allowed" if isinstance(settled, Approval) else "denied"
-        self._remember(call, claims, settled.decision, outcome, _words(question, answer))
-        return settled
+        outcome = await self._settle(question, answer)
+        said: Outcome = "allowed" if isinstance(outcome, Approval) else "denied"
+        self._remember(call, claims, outcome.decision, said, _words(question, answer))
+        return outcome
 
     def _remember(
         self,
@@ -182,20 +246,20 @@ class Gate:
     ) -> None:
         self._remembered.append(Remembered(call, claims, decision, self.mode, outcome, answer))
 
-    def _settle(self, question: Question, answer: Answer) -> Approval | Refusal:
-        call, claims, decision, options = question
-        chosen = next((option for option in options if option.id == answer.option_id), None)
+    async def _settle(self, question: Question, answer: Answer) -> Approval | Refusal:
+        call, claims, decision = question.call, question.claims, question.decision
+        chosen = next((option for option in question.options if option.id == answer.option_id), None)
         if chosen is None:
             self._count(claims)
             cancelled = answer.option_id is None and not answer.words
             why = answer.words or "the question was not answered with one of its options"
             return Refusal(_unanswered(call, why), decision, cancelled)
-        self._grants.add(chosen.rules)
+        await self._store_answer(chosen)
         if chosen.kind.startswith("reject"):
             self._count(claims)
             return Refusal(_rejected(call, answer.words), decision)
         # While the person thought, the mode or another answer may have forbidden it.
-        now = self.check(claims)
+        now = self.check(claims, call.tool)
         if now.verdict == "deny":
             return Refusal(_denied(call, now), now)
         for refused in [each for each in self._refused if each <= frozenset(claims)]:
@@ -206,38 +270,73 @@ class Gate:
         key = frozenset(claims)
         self._refused[key] = self._refused.get(key, 0) + 1
 
-    def _situation(self, claims: Sequence[Claim], grants: Grants) -> Situation:
+    async def _store_answer(self, chosen: AskOption) -> None:
+        if not chosen.for_project:
+            self._grants.add(chosen.rules)
+            return
+        try:
+            await self._keep([rule._replace(source=PROJECT) for rule in chosen.rules])
+        except AgentError as error:  # the person has allowed it; what cannot be kept holds for the session
+            log.warning("not kept for the project: %s", error)
+            self._grants.add(chosen.rules)
+
+    def _situation(self, claims: Sequence[Claim], grants: Grants, tool: str) -> Situation:
+        refused: tuple[frozenset[Claim], ...] = ()
+        if self._policy.doom_loop == "deny":
+            refused = tuple(each for each, count in self._refused.items() if count >= DENIALS)
         return Situation(
             self.mode,
             self._rules,
             grants,
             self._places,
             self.denied,
-            tuple(each for each, count in self._refused.items() if count >= DENIALS),
+            refused,
             any(claim.operation == "execute" for claim in claims),
+            self._policy.imposed,
+            tool,
         )
 
-    def _options(self, claims: tuple[Claim, ...]) -> tuple[AskOption, ...]:
-        always = self._settling(claims)
-        asking = asked(claims, self._situation(claims, self._grants))
-        never = suggestion(asking[0], self._places, "deny") if always and asking else None
-        return options_for(always, (never,) if never else (), self._places)
+    def _question(self, call: PendingCall, claims: tuple[Claim, ...], decision: Decision) -> Question:
+        options = options_for(self._offers(call, claims), self._places)
+        asking = [(vote.claim, vote.why) for vote in settled(decision) if vote.verdict == "ask"]
+        text = explained(asking, options)
+        if self._refused.get(frozenset(claims), 0) >= DENIALS and self._policy.doom_loop == "ask":
+            text = f"It was refused {DENIALS} times already.\n\n{text}"
+        return Question(call, claims, decision, options, text)
 
-    def _settling(self, claims: tuple[Claim, ...]) -> tuple[Rule, ...]:
-        """The rules after which this call would not be asked about again; empty when no rules do that."""
-        grants = Grants(self._places, self._grants.rules)
+    def _offers(self, call: PendingCall, claims: tuple[Claim, ...]) -> Offers:
+        narrow, wide = (self._settling(call, claims, width) for width in (0, -1))
+        session = [rules for rules in dict.fromkeys((narrow, wide)) if rules]
+        kept = session[-1] if session and self._store and not self._secret(session[-1]) else ()
+        asking = asked(claims, self._situation(claims, self._grants, call.tool))
+        never = suggestions(asking[0], self._places, "deny")[-1:] if session and asking else ()
+        return Offers(session, kept, never)
+
+    def _secret(self, rules: Iterable[Rule]) -> bool:
+        """Whether leave for a secret is among them, which is not kept beyond the session."""
+        known = protected(self._places.home)
+        return any(
+            rule.operation in ("read", "edit") and known.is_secret(unescaped(rule.pattern)) for rule in rules
+        )
+
+    def _settling(self, call: PendingCall, claims: tuple[Claim, ...], width: int) -> tuple[Rule, ...]:
+        """The rules after which this call would not be asked about again; empty when no rules do that.
+
+        `width` says which of those that may be stored for a claim, the narrowest being 0.
+        """
+        grants = Grants(self._places, self._grants.session, self._grants.project)
         rules: list[Rule] = []
         while True:
-            situation = self._situation(claims, grants)
+            situation = self._situation(claims, grants, call.tool)
             asking = asked(claims, situation)
             if not asking:
                 return tuple(reversed(rules)) if decide(claims, situation).verdict == "allow" else ()
             # The last one first: a wrapper may need no rule of its own once what it runs has one.
-            rule = suggestion(asking[-1], self._places)
-            if rule is None or rule in grants.rules:
+            found = suggestions(asking[-1], self._places)
+            if not found or found[width] in grants.session:
                 return ()
-            grants.add((rule,))
-            rules.append(rule)
+            grants.add((found[width],))
+            rules.append(found[width])
 
 
 def _words(question: Question, answer: Answer) -> str:

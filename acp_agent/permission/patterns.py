@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[\w@%+=:,./^-][\w@%+=:,./^~-]*|\w*@?\{\w*\}", re.ASCII)
 _TOKENS = re.compile(r"\\(?P<escaped>.)|(?P<wild>\*+|\?)|(?P<plain>[^\\*?]+|\\)", re.DOTALL)
+_ANYWHERE = "(?:.*/)?"
 
 
 @lru_cache(maxsize=2048)
@@ -43,10 +44,20 @@ def path_pattern(pattern: str, *, fold: bool = False) -> re.Pattern[str]:
         if part == "/**":
             pieces.append("(?:/.*)?")
         elif part == "**/":
-            pieces.append("(?:.*/)?")
+            pieces.append(_ANYWHERE)
         else:
             pieces.extend(_path_token(token) for token in _TOKENS.finditer(part))
     return re.compile("".join(pieces) + below, re.DOTALL | (re.IGNORECASE if fold else 0))
+
+
+def any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
+    """One expression for several folding path patterns; to try each for itself takes far longer."""
+    expressions = [pattern.pattern for pattern in patterns]
+    anywhere = [each.removeprefix(_ANYWHERE) for each in expressions if each.startswith(_ANYWHERE)]
+    branches = [each for each in expressions if not each.startswith(_ANYWHERE)]
+    if anywhere:
+        branches.append(f"{_ANYWHERE}(?:{'|'.join(anywhere)})")
+    return re.compile("|".join(branches) or "(?!)", re.DOTALL | re.IGNORECASE)
 
 
 def command_text(argv: Iterable[str]) -> str:

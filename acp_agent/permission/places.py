@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,9 +36,31 @@ class Places(NamedTuple):
 
 def places_of(roots: Iterable[str | os.PathLike[str]]) -> Places:
     """Resolves links in `roots` and leaves out what cannot be one."""
-    real = (os.path.realpath(root) for root in roots)
-    kept = tuple(dict.fromkeys(root for root in real if root != os.sep))
-    return Places(kept, os.path.realpath(os.path.expanduser("~")))
+    found = (real(os.path.abspath(root)) for root in roots)
+    kept = tuple(dict.fromkeys(root for root in found if root != os.sep))
+    return Places(kept, real(os.path.expanduser("~")))
+
+
+def real(path: str) -> str:
+    """`os.path.realpath`, quicker where no link is on the way. Nothing about the disk is kept in mind."""
+    if not path.startswith(os.sep) or os.path.normpath(path) != path:
+        return os.path.realpath(path)
+    for prefix in _prefixes(path):
+        try:
+            mode = os.lstat(prefix).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return path
+        except (OSError, ValueError):
+            return os.path.realpath(path)
+        if stat.S_ISLNK(mode):
+            return os.path.realpath(path)
+    return path
+
+
+@lru_cache(maxsize=4096)
+def _prefixes(path: str) -> tuple[str, ...]:
+    ends = (index for index, char in enumerate(path) if char == os.sep and index)
+    return (*(path[:end] for end in ends), path)
 
 
 def resolve(cwd: str, text: str, *, follow: bool = True) -> str:
@@ -44,11 +68,11 @@ def resolve(cwd: str, text: str, *, follow: bool = True) -> str:
 
     Without `follow` a link at the end is named itself, as `rm` sees it.
     """
-    path = os.path.join(os.path.realpath(cwd), text)
+    path = os.path.join(cwd, text)
     name = os.path.basename(path)
     if follow or name in ("", ".", ".."):
-        return os.path.realpath(path)
-    return os.path.join(os.path.realpath(os.path.dirname(path)), name)
+        return real(path)
+    return os.path.join(real(os.path.dirname(path)), name)
 
 
 def is_inside(path: str, folder: str) -> bool:

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.permission.data import as_table, load, only, words
 from acp_agent.permission.usage import Spec, scan
-from acp_agent.permission.wrappers import peel
+from acp_agent.permission.wrappers import comes_down_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_agent.permission.data import Table
     from acp_agent.permission.usage import Scan
+
+
+LONGEST_START = 3
+"""Words of the longest start of a command line in `runs_others`."""
 
 
 class Use(NamedTuple):
@@ -53,10 +57,10 @@ def judged(argv: Sequence[str]) -> tuple[str, ...]:
     """The words that a command line comes down to once wrappers that add nothing are taken off."""
     rest = tuple(argv)
     while rest:
-        wrapped = peel(rest)
-        if wrapped is None or not wrapped.transparent or wrapped.inner is None:
+        inner = comes_down_to(rest)
+        if inner is None:
             break
-        rest = rest[wrapped.inner :]
+        rest = inner
     return rest
 
 
@@ -89,12 +93,28 @@ def runs_others(argv: Sequence[str]) -> tuple[str, ...]:
     """The words by which this command line may run another program or change where settings come from."""
     name = os.path.basename(argv[0])
     table = facts()
-    listed = table.runs_others.get(name, ())
-    found = [word for word in argv[1:] if any(_hits(word, each) for each in listed)]
+    found = list(_listed(argv, table.runs_others))
     many = any(prefix == name for prefix in table.by_subcommand)
     if many and len(argv) > 1 and argv[1].startswith("-") and argv[1] not in ("--version", "--help"):
         found.insert(0, argv[1])
     return tuple(found)
+
+
+def goes_further(argv: Sequence[str]) -> tuple[str, ...]:
+    """The words by which this command line does more than others of its kind."""
+    return tuple(_listed(argv, facts().goes_further))
+
+
+def _listed(argv: Sequence[str], table: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """The words that a table lists for a start of the command line, or of what that launches."""
+    line = (os.path.basename(argv[0]), *argv[1:])
+    starts = dict.fromkeys(" ".join(line[:count]) for count in range(1, LONGEST_START + 1))
+    listed = [each for start in starts for each in table.get(start, ())]
+    yield from (word for word in argv[1:] if any(_hits(word, each) for each in listed))
+    for launcher in facts().launchers:
+        count = launcher.count(" ") + 1
+        if len(line) > count and " ".join(line[:count]) == launcher:
+            yield from _listed(line[count:], table)
 
 
 def _hits(word: str, listed: str) -> bool:
@@ -227,19 +247,22 @@ class Facts(NamedTuple):
     changes_what_follows: frozenset[str]
     shells: frozenset[str]
     runs_others: dict[str, tuple[str, ...]]
+    goes_further: dict[str, tuple[str, ...]]
     by_subcommand: tuple[str, ...]
     by_program: tuple[str, ...]
     interpreters: frozenset[str]
+    launchers: tuple[str, ...]
 
 
 @cache
 def facts() -> Facts:
     """The table in programs.json."""
     table = load("programs.json")
-    only(table, "programs.json", "reads", "git", *_LISTS, "runs_others")
+    only(table, "programs.json", "reads", "git", *_LISTS, "runs_others", "goes_further")
     git = as_table(table.get("git"), "git")
     only(git, "git", "global", "subcommands")
     others = as_table(table.get("runs_others"), "runs_others")
+    further = as_table(table.get("goes_further"), "goes_further")
     return Facts(
         dict(_specs(as_table(table.get("reads"), "reads"))),
         dict(_specs(as_table(git.get("subcommands"), "subcommands"))),
@@ -249,9 +272,11 @@ def facts() -> Facts:
         frozenset(words(table, "changes_what_follows")),
         frozenset(words(table, "shells")),
         {name: words(others, name) for name in others if name != "about"},
+        {name: words(further, name) for name in further if name != "about"},
         words(table, "grant_by_subcommand"),
         words(table, "grant_by_program"),
         frozenset(words(table, "interpreters")),
+        words(table, "launchers"),
     )
 
 
@@ -263,6 +288,7 @@ _LISTS = (
     "grant_by_subcommand",
     "grant_by_program",
     "interpreters",
+    "launchers",
 )
 
 

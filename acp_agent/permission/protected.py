@@ -8,7 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from acp_agent.permission.data import as_table, load, only, text, words
-from acp_agent.permission.patterns import literal, path_pattern
+from acp_agent.permission.patterns import any_of, literal, path_pattern
+from acp_agent.permission.places import real
 
 if TYPE_CHECKING:
     import re
@@ -21,14 +22,14 @@ class Guarded(NamedTuple):
     """Files of one kind that are never changed without asking."""
 
     name: str
-    patterns: tuple[re.Pattern[str], ...]
+    pattern: re.Pattern[str]
 
 
 class Protected(NamedTuple):
     """The table, compiled for one home folder and environment."""
 
-    secrets: tuple[re.Pattern[str], ...]
-    excepted: tuple[re.Pattern[str], ...]
+    secrets: re.Pattern[str]
+    excepted: re.Pattern[str]
     samples: tuple[str, ...]
     guarded: tuple[Guarded, ...]
     harmless: frozenset[str]
@@ -37,12 +38,12 @@ class Protected(NamedTuple):
     def is_secret(self, path: str) -> bool:
         """Whether what is at this absolute path usually is a secret."""
         plain = plain_path(path)
-        return _any(self.secrets, plain) and not _any(self.excepted, plain)
+        return bool(self.secrets.fullmatch(plain)) and not self.excepted.fullmatch(plain)
 
     def guarded_as(self, path: str) -> str | None:
         """What kind of guarded file the absolute path names; None for any other file."""
         plain = plain_path(path)
-        return next((kind.name for kind in self.guarded if _any(kind.patterns, plain)), None)
+        return next((kind.name for kind in self.guarded if kind.pattern.fullmatch(plain)), None)
 
 
 def protected(home: str) -> Protected:
@@ -61,10 +62,8 @@ def plain_path(path: str) -> str:
 def _folder(kind: str, default: str, home: str) -> str:
     own = os.environ.get(f"ACP_AGENT_{kind}_DIR")
     if own:
-        return os.path.realpath(own)
-    return os.path.realpath(
-        os.path.join(os.environ.get(f"XDG_{kind}_HOME") or os.path.join(home, default), "acp-agent")
-    )
+        return real(own)
+    return real(os.path.join(os.environ.get(f"XDG_{kind}_HOME") or os.path.join(home, default), "acp-agent"))
 
 
 @cache
@@ -75,8 +74,8 @@ def _compiled(home: str, config: str, data: str) -> Protected:
     only(secrets, "secrets", "paths", "except", "samples")
     folders = {"~": home, "{config}": config, "{data}": data}
 
-    def compile_all(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
-        return tuple(path_pattern(_absolute(pattern, folders), fold=True) for pattern in patterns)
+    def compile_all(patterns: Iterable[str]) -> re.Pattern[str]:
+        return any_of(path_pattern(_absolute(pattern, folders), fold=True) for pattern in patterns)
 
     return Protected(
         compile_all(words(secrets, "paths")),
@@ -98,7 +97,3 @@ def _kinds(table: Table) -> Iterator[Table]:
 def _absolute(pattern: str, folders: dict[str, str]) -> str:
     head, slash, rest = pattern.partition("/")
     return literal(folders[head]) + slash + rest if head in folders else pattern
-
-
-def _any(patterns: Iterable[re.Pattern[str]], path: str) -> bool:
-    return any(pattern.fullmatch(path) for pattern in patterns)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from acp_agent.permission.places import real
+
 MAX_CONFIG_BYTES = 256 * 1024
 MAX_INDEX_BYTES = 64 * 1024 * 1024
 
@@ -62,7 +64,7 @@ def danger(cwd: str) -> str:
 
 
 def _discover(cwd: str) -> _Found | str | None:
-    folder = os.path.realpath(cwd)
+    folder = real(cwd)
     while True:
         git = os.path.join(folder, ".git")
         if os.path.isdir(git):
@@ -89,9 +91,9 @@ def _linked(folder: str, git: str) -> _Found | str:
     target = re.fullmatch(r"gitdir: (.+)", _text(git).rstrip("\r\n"))
     if target is None:
         return f"{git} is not understood"
-    real = os.path.realpath(os.path.join(folder, target[1]))
-    common = _text(os.path.join(real, "commondir")).rstrip("\r\n")
-    return _Found(real, os.path.realpath(os.path.join(real, common)) if common else real)
+    found = real(os.path.join(folder, target[1]))
+    common = _text(os.path.join(found, "commondir")).rstrip("\r\n")
+    return _Found(found, real(os.path.join(found, common)) if common else found)
 
 
 def _setting(path: str, size: int) -> str:

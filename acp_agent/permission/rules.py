@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from acp_agent.permission.patterns import command_pattern, command_text, is_literal, literal, path_pattern
@@ -30,16 +31,24 @@ class Rule(NamedTuple):
     source: str = "settings"
     only_tightens: bool = False
     """Counts only where it is stricter than what would happen without it."""
+    tool: str = ""
+    """The tool whose calls it is about, as the model knows it, * for any characters; empty for all."""
+    outside: bool = False
+    """Only about paths that are outside the roots."""
 
 
-def matches(rule: Rule, claim: Claim, places: Places) -> bool:
-    """Whether a rule is about a claim.
+def matches(rule: Rule, claim: Claim, places: Places, tool: str = "") -> bool:
+    """Whether a rule is about a claim of a call of `tool`.
 
     A rule that allows is read narrowly: it never reaches a command that was not understood, nor,
     by a wildcard, a word that makes a program run another one. One that asks or denies is read
     widely: any spelling of the path, any order of the options.
     """
     if rule.operation not in ("*", claim.operation):
+        return False
+    if rule.tool and not command_pattern(rule.tool).fullmatch(tool):
+        return False
+    if rule.outside and not _is_outside(rule, claim, places):
         return False
     wide = rule.action != "allow"
     if claim.operation == "execute":
@@ -50,9 +59,12 @@ def matches(rule: Rule, claim: Claim, places: Places) -> bool:
     return command_pattern(rule.pattern).fullmatch(claim.resource) is not None
 
 
-def names_exactly(rule: Rule, claim: Claim, places: Places) -> bool:
-    """Whether the rule is about this one path and no other."""
-    return is_literal(rule.pattern) and matches(rule, claim, places)
+def _is_outside(rule: Rule, claim: Claim, places: Places) -> bool:
+    """What only may be outside, because it cannot be told before it runs, is not to be allowed for that."""
+    if claim.operation not in ("read", "edit") or claim.inside:
+        return False
+    known = not places.inside(claim.resource) and not set("*?$`") & set(claim.resource)
+    return known or rule.action != "allow"
 
 
 # Paths ---------------------------------------------------------------------------------------------
@@ -92,16 +104,15 @@ def _denies_command(pattern: str, claim: Claim) -> bool:
         return True
     if not claim.argv:
         return False
-    program = os.path.basename(claim.argv[0])
-    spellings = {
-        " ".join(claim.argv),
-        command_text(claim.argv),
-        " ".join((program, *claim.argv[1:])),
-        command_text((program, *claim.argv[1:])),
-    }
-    return any(expression.fullmatch(each) for each in spellings) or _same_command(
-        pattern, program, claim.argv
-    )
+    if any(expression.fullmatch(each) for each in _spellings(claim.argv)):
+        return True
+    return _same_command(pattern, os.path.basename(claim.argv[0]), claim.argv)
+
+
+@lru_cache(maxsize=256)
+def _spellings(argv: tuple[str, ...]) -> frozenset[str]:
+    named = (os.path.basename(argv[0]), *argv[1:])
+    return frozenset((" ".join(argv), command_text(argv), " ".join(named), command_text(named)))
 
 
 def _same_command(pattern: str, program: str, argv: tuple[str, ...]) -> bool:

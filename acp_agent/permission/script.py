@@ -11,6 +11,16 @@ STARTS_ITSELF = "a function that starts itself"
 """The one construct that is never allowed although it is not understood."""
 
 
+class Piece(NamedTuple):
+    """A part of a word: a text, or the name of a variable whose value stands there."""
+
+    text: str
+    pattern: str = ""
+    """For a text: the same with everything literal escaped by a backslash."""
+    variable: bool = False
+    quoted: bool = False
+
+
 class Word(NamedTuple):
     """One word of a command."""
 
@@ -22,6 +32,10 @@ class Word(NamedTuple):
     """It begins with an active ~."""
     unknown: bool = False
     """What it will be is not known before it runs; `text` is how it is written."""
+    pieces: tuple[Piece, ...] = ()
+    """Of a word with variables in it, which is unknown as long as their values are."""
+    number: bool = False
+    """Digits, and text around them, that are not known before it runs (`$?`); `text` is how it is written."""
 
 
 class Redirect(NamedTuple):
@@ -30,20 +44,33 @@ class Redirect(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One simple command."""
+    """One simple command, or a test in double brackets."""
 
     words: tuple[Word, ...]
     redirects: tuple[Redirect, ...] = ()
     assignments: tuple[Word, ...] = ()
+    given: str | None = None
+    """The text on its standard input, when that is written in the command."""
+
+
+class Group(NamedTuple):
+    """Commands between braces or, in a shell of their own, between parentheses."""
+
+    steps: tuple[Step, ...]
+    subshell: bool
+    redirects: tuple[Redirect, ...] = ()
+    given: str | None = None
 
 
 class Step(NamedTuple):
     """A command and what connects it to the one before it."""
 
     connector: Connector
-    command: Command
+    command: Command | Group
     background: bool = False
     """It is part of a list that ends with &."""
+    negated: bool = False
+    """The pipeline that begins with it has a ! in front."""
 
 
 class Script(NamedTuple):

@@ -53,7 +53,7 @@ def registered(state_dir: Path, control: str, addresses: Sequence[str]) -> Gener
     """This process is known as a server until the block is left. Raises OSError or ToolError."""
     pid = os.getpid()
     entry = Entry(pid, birth(pid), time.time(), __version__, control, tuple(addresses))
-    path = ensure_private_dir(_folder(state_dir)) / f"{pid}.json"
+    path = ensure_private_dir(_folder(state_dir)).resolve() / f"{pid}.json"
     write_bytes(path, json.dumps(entry._asdict()).encode(), mode=0o600)
     try:
         yield entry

@@ -231,7 +231,7 @@ class Peer:
                     self._router.notification(message)
             case Response(response_id):
                 if waiting := self._outgoing.get(response_id):
-                    waiting.answer = message
+                    waiting.answer = waiting.answer or message  # the first counts
                     waiting.arrived.set()
                 elif response_id in self._late:
                     self._late.pop(response_id)(_result(message))

@@ -6,6 +6,7 @@ the questions that wait; with nobody there, questions wait for somebody to come.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -47,8 +48,13 @@ class Watcher(EditorFiles, Terminals, Forms, Protocol):
         """Waits while it is too far behind."""
         ...
 
-    async def request_permission(self, call_id: str, options: Sequence[AskOption]) -> str | None:
-        """The id of the chosen option, None for no choice. Raises PeerError."""
+    async def request_permission(
+        self, call_id: str, options: Sequence[AskOption], explanation: str
+    ) -> tuple[str | None, str]:
+        """The id of the chosen option, None for no choice, and the words that came with it.
+
+        Raises PeerError.
+        """
         ...
 
 
@@ -58,6 +64,8 @@ class Audience:
     def __init__(self) -> None:
         self.asking: Watcher | None = None
         """Who sent the prompt that runs: it knows what it said, and its files come first."""
+        self.answer_within_s: float | None = None
+        """How long a question waits that somebody has been shown; None for ever."""
         self._watchers: list[Watcher] = []
         self._expected: list[Watcher] = []
         self._questions: list[_Question] = []
@@ -132,20 +140,26 @@ class Audience:
     # permission.gate.Asker -----------------------------------------------------------
 
     async def ask(self, question: GateQuestion) -> Answer:
-        """Asks everybody; the first answer counts and the others are withdrawn. Raises PeerError."""
-        asked = _Question(question)
+        """Asks everybody; the first answer counts and the others are withdrawn. Raises PeerError.
+
+        What nobody answers in time is refused. Time only goes by while somebody is there.
+        """
+        asked = _Question(question, self.answer_within_s)
         async with anyio.create_task_group() as asked.tasks:
             self._questions.append(asked)
             try:
                 for watcher in self._watchers:
                     asked.put_to(watcher)
-                await asked.settled.wait()
+                with asked.patience:
+                    await asked.settled.wait()
             finally:
                 self._questions.remove(asked)
                 asked.tasks.cancel_scope.cancel()
         if asked.error:
             raise asked.error
-        return Answer(asked.chosen)
+        if not asked.settled.is_set():
+            return Answer(None, _nobody_answered(self.answer_within_s or 0))
+        return asked.answer
 
     # workspace.documents.EditorFiles ----------------------------------------------------
 
@@ -208,16 +222,21 @@ class _Question:
 
     tasks: TaskGroup
 
-    def __init__(self, question: GateQuestion) -> None:
+    def __init__(self, question: GateQuestion, answer_within_s: float | None) -> None:
         self.settled = anyio.Event()
-        self.chosen: str | None = None
+        self.answer = Answer(None)
         self.error: PeerError | None = None
+        self.patience = anyio.CancelScope()
+        """Ends when somebody has had the question for as long as they may take."""
+        self._answer_within_s = answer_within_s
         self._question = question
         self._asked = 0
         self._scopes: dict[Watcher, anyio.CancelScope] = {}
 
     def put_to(self, watcher: Watcher) -> None:
         self._asked += 1
+        if self._answer_within_s is not None:
+            self.patience.deadline = anyio.current_time() + self._answer_within_s
         self._scopes[watcher] = anyio.CancelScope()
         self.tasks.start_soon(self._ask, watcher, self._scopes[watcher])
 
@@ -225,13 +244,18 @@ class _Question:
         """It watches no more: its person is not to answer something that is asked again."""
         if scope := self._scopes.pop(watcher, None):
             scope.cancel()
+        if not self._scopes:
+            self.patience.deadline = math.inf
 
     async def _ask(self, watcher: Watcher, scope: anyio.CancelScope) -> None:
         try:
             with scope:
-                self.chosen = await watcher.request_permission(
-                    self._question.call.call_id, self._question.options
+                question = self._question
+                chosen = await watcher.request_permission(
+                    question.call.call_id, question.options, question.explanation
                 )
+                if not self.settled.is_set():
+                    self.answer = Answer(*chosen)
             if scope.cancelled_caught:
                 self._asked -= 1
                 return
@@ -244,3 +268,9 @@ class _Question:
                 return  # another editor may yet answer
             self.error = error
         self.settled.set()
+
+
+def _nobody_answered(within_s: float) -> str:
+    minutes = round(within_s / 60)
+    time = f"{minutes} minute{'s' * (minutes != 1)}" if within_s >= 60 else f"{within_s:g} seconds"
+    return f"nobody answered in {time}"

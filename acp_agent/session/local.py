@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
     from acp_agent.content import Part
     from acp_agent.events import Event, Option, StopReason
-    from acp_agent.extend.commands.desk import Desk, Permissions, Servers
+    from acp_agent.extend.commands.desk import Desk, Permissions, Project, Servers
     from acp_agent.extend.commands.registry import Registry
     from acp_agent.extend.commands.table import Entry
     from acp_agent.health import Finding
     from acp_agent.models.stream import Model
+    from acp_agent.permission.explaining import Explained
     from acp_agent.session.journal import Record
     from acp_agent.session.session import Asked, Parts
     from acp_agent.turn.aside import Aside
@@ -59,6 +60,7 @@ class CommandParts(NamedTuple):
     workspace: Workspace
     checks: Callable[[], Iterable[Callable[[], Sequence[Finding]]]]
     servers: Servers | None
+    project: Project
 
 
 class Host(Protocol):
@@ -141,6 +143,12 @@ class LocalTurn:
     def permissions(self) -> Permissions:
         return self._parts.gate
 
+    def consider(self, tool: str, text: str) -> Explained:
+        from acp_agent.turn.considering import arguments_of, consider
+
+        toolset = self._parts.toolset
+        return consider(toolset, self._parts.gate, tool, arguments_of(toolset, tool, text))
+
     @property
     def ledger(self) -> Ledger:
         return self._parts.for_commands.ledger
@@ -162,6 +170,10 @@ class LocalTurn:
     @property
     def servers(self) -> Servers | None:
         return self._parts.for_commands.servers
+
+    @property
+    def project(self) -> Project:
+        return self._parts.for_commands.project
 
     def checks(self) -> Iterable[Callable[[], Sequence[Finding]]]:
         return self._parts.for_commands.checks()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from acp_agent.events import Location, Shown, ToolKind
     from acp_agent.permission.claims import Claim
     from acp_agent.tools.base import Call, CommandTool, Progress, Tool
+    from acp_agent.tools.reviewing import Reviewing
     from acp_agent.workspace.output import Whole
     from acp_agent.workspace.processes import CommandSpec, Exit
     from acp_agent.workspace.terminals import Consoles, TerminalRun
@@ -56,8 +57,17 @@ class BashTool:
     reads_only = False
     spec = ToolSpec("bash", DESCRIPTION, PARAMETERS.schema())
 
-    def __init__(self, cwd: Path, analyse: Analyse, times: Times, consoles: Consoles) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        analyse: Analyse,
+        times: Times,
+        consoles: Consoles,
+        reviewing: Reviewing | None = None,
+    ) -> None:
+        """With `reviewing`, what a command changes is shown."""
         self._cwd = cwd
+        self._reviewing = reviewing
         self._analyse = analyse
         self._times = times
         self._consoles = consoles
@@ -78,15 +88,24 @@ class BashTool:
             raise ToolError("command holds a NUL character, which no shell command can. Send it without.")
         timeout_s = min(given.number("timeout", self._times.usual_s), self._times.longest_s)
         spec = CommandSpec(command, self._cwd, timeout_s, passing=self._consoles.passing)
-        return BashCall(spec, command, self._analyse, self._consoles)
+        return BashCall(spec, command, self._analyse, self._consoles, self._reviewing)
 
 
 class BashCall:
-    def __init__(self, spec: CommandSpec, command: str, analyse: Analyse, consoles: Consoles) -> None:
+    def __init__(
+        self,
+        spec: CommandSpec,
+        command: str,
+        analyse: Analyse,
+        consoles: Consoles,
+        reviewing: Reviewing | None = None,
+    ) -> None:
         self._spec = spec
         self._command = command
         self._analyse = analyse
         self._consoles = consoles
+        self._reviewing = reviewing
+        self._whole: Whole | None = None
 
     @property
     def title(self) -> str:
@@ -102,7 +121,16 @@ class BashCall:
     async def preview(self) -> tuple[Shown, ...]:
         return (ShownCommand(self._command),)
 
+    def so_far(self) -> ShownCommand:
+        output = self._consoles.redactor(self._whole.text()) if self._whole else ""
+        return ShownCommand(self._command, without_middle(output, SHOWN_CHARACTERS))
+
     async def run(self, progress: Progress) -> ToolResult:
+        if self._reviewing:
+            return await self._reviewing.around(self, self._run, progress)
+        return await self._run(progress)
+
+    async def _run(self, progress: Progress) -> ToolResult:
         start = time.monotonic()
         ran = await self._in_editor(progress.call_id) or await self._here(progress)
         # Before it is shortened: what is left of a secret that was cut in two would not be known as one.
@@ -147,7 +175,7 @@ class BashCall:
         from acp_agent.workspace.output import Whole
         from acp_agent.workspace.processes import run
 
-        whole = Whole()
+        whole = self._whole = Whole()
 
         def take(text: str) -> None:
             whole.add(text)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from acp_agent.errors import ToolError
 from acp_agent.events import Location
+from acp_agent.invisible import reveal
 from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
+from acp_agent.tools.foreign import foreign, instructs
 from acp_agent.tools.parameters import Param, Parameters
 from acp_agent.tools.shortening import one_line
 from acp_agent.tools.target import ReadingCall, Target
 from acp_agent.workspace.globs import compile_glob
+from acp_agent.workspace.roots import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,8 +107,7 @@ class GrepCall(ReadingCall):
             return "No matches." if found.complete else "No matches so far; it took too long. Give a path."
         shown = found.lines[:OUTPUT_LINES]
         blocks = [
-            f"{self._roots.shorten(path)}\n{_numbered(list(lines), self._redact)}"
-            for path, lines in groupby(shown, key=lambda line: line.path)
+            self._block(path, list(lines)) for path, lines in groupby(shown, key=lambda line: line.path)
         ]
         if len(found.lines) > len(shown) or not found.complete:
             told = sum(line.is_match for line in shown)
@@ -113,6 +115,14 @@ class GrepCall(ReadingCall):
                 f"({told} of {hits}{'' if found.complete else ' or more'} matches; narrow the search)"
             )
         return "\n".join(blocks)
+
+    def _block(self, path: Path, lines: Sequence[Line]) -> str:
+        name, text = self._roots.shorten(path), _numbered(lines, self._redact)
+        place = Place(path, self._roots.contains(path))
+        if not instructs(place):
+            return f"{name}\n{text}"
+        of = foreign(place, self._roots)
+        return f"{name}{f' ({of})' if of else ''}\n{reveal(text).text}"
 
 
 def _numbered(lines: Sequence[Line], redact: Callable[[str], str]) -> str:

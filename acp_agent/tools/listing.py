@@ -16,6 +16,7 @@ from acp_agent.tools.target import ReadingCall, Target
 from acp_agent.workspace.files import trouble
 from acp_agent.workspace.globs import compile_glob
 from acp_agent.workspace.neighbours import missing
+from acp_agent.workspace.opening import opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,10 +78,10 @@ def list_folder(path: Path) -> Entries:
     folders: list[str] = []
     others: list[str] = []
     try:
-        with os.scandir(path) as entries:
+        with opened(path) as folder, os.scandir(folder) as entries:
             for entry, _ in zip(entries, range(COUNTED), strict=False):
                 if entry.is_symlink():
-                    others.append(f"{entry.name} -> {os.readlink(entry.path)}")
+                    others.append(f"{entry.name} -> {os.readlink(entry.name, dir_fd=folder)}")
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(f"{entry.name}/")
                 else:

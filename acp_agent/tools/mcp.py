@@ -13,11 +13,12 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from acp_agent.console import fenced, revealed
+from acp_agent.console import fenced
 from acp_agent.errors import ToolError
 from acp_agent.events import ShownText
 from acp_agent.extend.pins import Pins, Told
 from acp_agent.extend.servers import Outcome
+from acp_agent.invisible import reveal
 from acp_agent.models.messages import ToolSpec
 from acp_agent.permission.claims import Claim
 from acp_agent.redaction.redactor import NO_VALUES
@@ -27,7 +28,7 @@ from acp_agent.tools.schemas import accepted
 from acp_agent.tools.shortening import one_line, without_middle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from acp_agent.events import Location, Shown, ToolKind
     from acp_agent.extend.pins import Change
@@ -108,20 +109,24 @@ class ServerTools:
         return found
 
 
+def _revealed(text: str) -> str:
+    return reveal(text).text
+
+
 def _told(tool: ServerTool) -> Told:
     """The tool as the model is told of it: bounded, with nothing in it that nobody would see."""
-    description = revealed(without_middle(tool.description, DESCRIPTION_CHARACTERS))
+    description = _revealed(without_middle(tool.description, DESCRIPTION_CHARACTERS))
     return Told(tool.name, description or tool.name, cast("Schema", _seen(accepted(tool.schema))))
 
 
 def _seen(value: object) -> object:
     """A JSON value with every character in it written out that would not be seen."""
     if isinstance(value, str):
-        return revealed(value)
+        return _revealed(value)
     if isinstance(value, list):
         return [_seen(item) for item in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {revealed(key): _seen(inner) for key, inner in cast("Schema", value).items()}
+        return {_revealed(key): _seen(inner) for key, inner in cast("Schema", value).items()}
     return value
 
 
@@ -142,6 +147,24 @@ def _names(server: str, tool: str) -> Iterator[str]:
         mark = hashlib.sha256(f"{server}/{tool}/{number}".encode()).hexdigest()[:8]
         yield f"{plain[: NAME_CHARACTERS - len(mark) - 1]}_{mark}"
         number += 1
+
+
+def claim_by_name(name: str, servers: Iterable[str]) -> Claim | None:
+    """What a call of the tool that a model knows by this name claims; None for what is no such name.
+
+    `servers` are the names of servers, which need not run. Characters that services do not take, and
+    what of a long name was cut off, cannot be told from the name.
+    """
+    for server in sorted(servers, key=len, reverse=True):
+        tool = name.removeprefix(_NO_NAME.sub("_", f"mcp__{server}__"))
+        if tool and tool != name:
+            return _claim(f"{server}/{tool}")
+    server, _, tool = name.removeprefix("mcp__").partition("__")
+    return _claim(f"{server}/{tool}") if server and tool else None
+
+
+def _claim(resource: str, reason: str = "") -> Claim:
+    return Claim("mcp", resource, reason=reason)
 
 
 class Remote(NamedTuple):
@@ -195,7 +218,7 @@ class McpCall:
 
     def claims(self) -> tuple[Claim, ...]:
         change = self._change()
-        return (Claim("mcp", self._resource, reason=change.reason if change else ""),)
+        return (_claim(self._resource, change.reason if change else ""),)
 
     async def preview(self) -> tuple[Shown, ...]:
         change = self._change()
@@ -211,7 +234,7 @@ class McpCall:
             outcome = await self._server.call(self._tool, self._arguments, show)
         except ToolError as error:
             outcome = Outcome(str(error), failed=True)
-        text = self._redact(revealed(outcome.text.replace("\r\n", "\n")) or NOTHING)
+        text = self._redact(_revealed(outcome.text.replace("\r\n", "\n")) or NOTHING)
         output = "\n".join((without_middle(text, OUTPUT_CHARACTERS), *_unseen(outcome)))
         return ToolResult(
             fenced_off(output, f"mcp:{self._resource}"),

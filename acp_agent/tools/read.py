@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio.to_thread
 
 from acp_agent.errors import ToolError
+from acp_agent.invisible import reveal
 from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
+from acp_agent.tools.foreign import foreign, instructs
 from acp_agent.tools.parameters import Param, Parameters
 from acp_agent.tools.target import ReadingCall, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from acp_agent.events import Location, ToolKind
     from acp_agent.tools.base import Call, Progress, Tool
     from acp_agent.workspace.documents import Document
@@ -94,6 +98,7 @@ class ReadCall(ReadingCall):
         self._room = room
         self._documents = workspace.documents
         self._redact = workspace.redactor
+        self._roots = workspace.roots
         self._offset = offset
         self._limit = limit
 
@@ -109,15 +114,18 @@ class ReadCall(ReadingCall):
         return (self._target.location(self._offset),)
 
     async def _read(self, progress: Progress) -> ToolResult:
-        document = await self._documents.read(self._target.place)
-        part = excerpt(await self._readable(document), self._offset, self._limit, self._room)
+        place = self._target.place
+        document = await self._documents.read(place)
+        text = await self._readable(document)
+        text, hidden = reveal(text) if instructs(place) else (text, 0)
+        part = excerpt(text, self._offset, self._limit, self._room)
         if self._offset > max(part.total, 1):
             raise ToolError(
                 f"{self._target.shown} has {part.total} lines; line {self._offset} is past its end."
             )
         self._documents.mark_seen(document)
         stopped = self._room if part.last < self._offset + self._limit - 1 else 0
-        remarks = _remarks(document, part, stopped)
+        remarks = [*self._of_instructions(hidden), *_remarks(document, part, stopped)]
         head = f"({'; '.join(remarks)})\n" if remarks else ""
         return ToolResult(
             head + (part.text if document.text else "(empty file)"),
@@ -129,6 +137,14 @@ class ReadCall(ReadingCall):
         if len(document.text) < IN_PASSING_CHARACTERS:
             return self._redact(document.text)
         return await anyio.to_thread.run_sync(self._redact, document.text)
+
+    def _of_instructions(self, hidden: int) -> Iterator[str]:
+        place = self._target.place
+        if instructs(place):
+            if of := foreign(place, self._roots):
+                yield of
+            if hidden:
+                yield f"{hidden} characters that cannot be seen are written out as \\u{{…}}"
 
 
 def _remarks(document: Document, part: Excerpt, stopped: int) -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from acp_agent.models.messages import ToolSpec
     from acp_agent.tools.base import Tool
     from acp_agent.tools.bash import Analyse
+    from acp_agent.tools.reviewing import Reviewing
     from acp_agent.workspace.programs import Programs
     from acp_agent.workspace.workspace import Workspace
 
@@ -93,6 +94,7 @@ def builtin(
     limits: Limits | None = None,
     programs: Programs | None = None,
     consoles: Consoles | None = None,
+    reviewing: Reviewing | None = None,
 ) -> tuple[Tool, ...]:
     """The tools every session has. `programs` are looked up on the path unless given."""
     limits = limits or Limits()
@@ -105,6 +107,6 @@ def builtin(
         ListTool(workspace),
         GlobTool(workspace, programs),
         GrepTool(workspace, programs),
-        BashTool(workspace.roots.cwd, analyse, times, consoles or Consoles()),
+        BashTool(workspace.roots.cwd, analyse, times, consoles or Consoles(), reviewing),
         TodoTool(),
     )

@@ -109,7 +109,7 @@ class _Dispatch:
         if not bound.tool.reads_only:
             return False
         try:
-            return self._gate.check(bound.call.claims()).verdict == "allow"
+            return self._gate.check(bound.call.claims(), bound.requested.name).verdict == "allow"
         except Exception:  # `run` meets it again, and answers the call with it
             return False
 
@@ -125,7 +125,7 @@ class _Dispatch:
         """Has the call approved, runs it and says how it ended."""
         requested, tool, call = bound
         try:
-            pending = PendingCall(requested.id, call.title, tool.kind)
+            pending = PendingCall(requested.id, call.title, tool.kind, requested.name)
             with Pulse(self._feed, "Waiting for your approval", self._sign_of_life_s):
                 preview = partial(self._show_preview, bound)
                 approval = await self._gate.authorize(pending, call.claims(), preview)

@@ -7,7 +7,6 @@ refused when that is no longer what the file or the editor holds.
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import anyio
@@ -131,7 +130,7 @@ class Documents:
         return Document(place.path, source, version, buffer is not None, unsaved, note)
 
     async def exists(self, place: Place) -> bool:
-        return await anyio.to_thread.run_sync(os.path.lexists, place.path)
+        return await anyio.to_thread.run_sync(files.exists, place.path)
 
     async def _buffer(self, place: Place, saved: Text, size: int) -> tuple[str | None, str]:
         """The plain text in the editor, or None and why there is none that can be used."""
@@ -149,6 +148,8 @@ class Documents:
         except PeerError as error:
             # Many clients serve only the project's files, so elsewhere that is no news.
             return None, self._note(f"This is the file on disk: {error}") if place.inside else ""
+        # The editor has opened it by its name: what it gave counts only if that still is no link.
+        await self.exists(place)
         text = plain(answer.removeprefix(MARK))
         if not text and saved.content:
             # Far more often a client that did not find the file than a person who cleared it.
@@ -216,9 +217,9 @@ class Documents:
 
     async def _write_through(self, editor: EditorFiles, path: Path, text: Text, data: bytes) -> None:
         """Has the editor write, then mends line endings and mark on disk where it has changed them."""
-        before = await anyio.to_thread.run_sync(_disk, path)
+        before = await anyio.to_thread.run_sync(_disk, path)  # refuses a link
         if before is None:
-            await anyio.to_thread.run_sync(_make_folder, path.parent)
+            await anyio.to_thread.run_sync(files.make_folder, path.parent)
         content = (MARK if text.encoding == "utf-8-sig" else "") + text.content
         try:
             await self._ask(lambda: editor.write_text(str(path), content), EDITOR_WRITE_S)
@@ -260,14 +261,7 @@ def _read_text_file(path: Path) -> bytes:
 
 
 def _disk(path: Path) -> bytes | None:
-    return files.read_bytes(path) if os.path.lexists(path) else None
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise files.trouble("make", folder, error) from error
+    return files.read_bytes(path) if files.exists(path) else None
 
 
 def _bare(data: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""Files on disk: reading them whole, and the one place that writes them, atomically."""
+"""Files on disk: reading them whole, and the one place that writes them, atomically.
+
+Paths are real ones, links resolved (`roots.Roots.resolve`); one that has become a link is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import contextlib
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent.errors import ToolError
+from acp_agent.workspace import opening
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 READ_LIMIT_BYTES = 64 << 20
@@ -27,18 +32,15 @@ _HINTS = {
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file at a path without links. Raises ToolError when it is not a file that can be read.
+    """The file at a real path. Raises ToolError when it is not a file that can be read.
 
     Never waits: pipes, terminals and devices are refused.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
+        with opening.opened(path) as fd:
             _require_readable(path, os.fstat(fd))
             with open(fd, "rb", closefd=False) as file:
                 return file.read(READ_LIMIT_BYTES + 1)
-        finally:
-            os.close(fd)
     except OSError as error:
         raise trouble("read", path, error) from error
 
@@ -55,34 +57,83 @@ def _require_readable(path: Path, status: os.stat_result) -> None:
         )
 
 
+def exists(path: Path) -> bool:
+    """Whether anything is at a real path. Raises ToolError when any part of it has become a link."""
+    try:
+        if stat.S_ISLNK(opening.status(path).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise trouble("look at", path, error) from error
+    return True
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Generator[Path]:
+    """Like opening.held, for a folder or regular file. Raises ToolError."""
+    with contextlib.ExitStack() as stack:
+        try:
+            own = stack.enter_context(opening.held(path))
+        except OSError as error:
+            raise trouble("open", path, error) from error
+        yield own
+
+
+def make_folder(path: Path) -> None:
+    """Makes the folder at a real path, and those it is in. Raises ToolError."""
+    try:
+        os.close(opening.open_folder(path, make=True))
+    except OSError as error:
+        raise trouble("make", path, error) from error
+
+
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Replaces the file at a path without links, or makes it with its folders; all of it or nothing.
+    """Replaces the file at a real path, or makes it with its folders; all of it or nothing.
 
     A new file gets `mode`, less the umask; an existing one keeps its own, and its owner where that
-    is allowed. Raises ToolError; then the old file is as it was.
+    is allowed. Other hard links to it keep the old content. Raises ToolError; then the old file is
+    as it was.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        old = _status(path)
-        if old and not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, "it is read-only")
-        _replace(path, data, old, mode)
+        with opening.parent_of(path, make=True) as (folder, name):
+            old = _status(path, folder, name)
+            if old and not os.access(name, os.W_OK, dir_fd=folder):
+                raise PermissionError(errno.EACCES, "it is read-only")
+            fd, temporary = _temporary(folder, 0o600 if old else mode)
+            try:
+                _fill(fd, data, _Old(folder, name, old) if old else None)
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            _sync_folder(folder)
     except OSError as error:
         raise trouble("write", path, error) from error
 
 
 def remove(path: Path) -> None:
-    """Removes a file at a path without links. Raises ToolError."""
+    """Removes the file at a real path. Raises ToolError."""
     try:
-        path.unlink()
-        _sync_folder(path.parent)
+        with opening.parent_of(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+            _sync_folder(folder)
     except OSError as error:
         raise trouble("remove", path, error) from error
 
 
-def _status(path: Path) -> os.stat_result | None:
+class _Old(NamedTuple):
+    """The file that is replaced."""
+
+    folder: int
+    name: str
+    status: os.stat_result
+
+
+def _status(path: Path, folder: int, name: str) -> os.stat_result | None:
     try:
-        status = path.lstat()
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(status.st_mode):
@@ -90,39 +141,44 @@ def _status(path: Path) -> os.stat_result | None:
     return status
 
 
-def _replace(path: Path, data: bytes, old: os.stat_result | None, mode: int) -> None:
-    temporary = path.with_name(f".acp-agent-{os.urandom(8).hex()}.tmp")
-    # What others may not read of the old file they may not read of the new one while it is written.
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if old else mode)
-    try:
-        with open(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            if old:
-                _copy_attributes(path, fd, old)
-            os.fsync(fd)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
+def _temporary(folder: int, mode: int) -> tuple[int, str]:
+    """What others may not read of the old file they may not read of the new one while it is written."""
+    name = f".acp-agent-{os.urandom(8).hex()}.tmp"
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder), name
 
 
-def _copy_attributes(path: Path, fd: int, old: os.stat_result) -> None:
-    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+def _fill(fd: int, data: bytes, old: _Old | None) -> None:
+    with open(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        if old:
+            _copy_attributes(fd, old)
+        os.fsync(fd)
+
+
+def _copy_attributes(fd: int, old: _Old) -> None:
+    status = old.status
+    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
         with contextlib.suppress(OSError):  # only a privileged user may give files away
-            os.fchown(fd, old.st_uid, old.st_gid)
-    os.fchmod(fd, stat.S_IMODE(old.st_mode))
+            os.fchown(fd, status.st_uid, status.st_gid)
+    os.fchmod(fd, stat.S_IMODE(status.st_mode))
     if hasattr(os, "listxattr"):
         with contextlib.suppress(OSError):  # not every file system has them
-            for name in os.listxattr(path):
-                os.setxattr(fd, name, os.getxattr(path, name))
+            _copy_extended(fd, old)
 
 
-def _sync_folder(folder: Path) -> None:
+def _copy_extended(fd: int, old: _Old) -> None:
+    source = os.open(old.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=old.folder)
+    try:
+        for name in os.listxattr(source):
+            os.setxattr(fd, name, os.getxattr(source, name))
+    finally:
+        os.close(source)
+
+
+def _sync_folder(folder: int) -> None:
     with contextlib.suppress(OSError):  # the file is written; only its place after a power cut is open
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
         try:
             os.fsync(fd)
         finally:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio.from_thread
 import anyio.to_thread
 
+from acp_agent.workspace.files import held
+from acp_agent.workspace.git import Git, in_checkout, top
 from acp_agent.workspace.processes import CommandSpec, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from acp_agent.workspace.programs import Programs
@@ -25,8 +26,7 @@ SEARCH_LIMIT_S = 20.0
 """A search that takes longer gives what it has."""
 SKIPPED = (".git", "node_modules", "target", "__pycache__", ".venv")
 """Folders that are left out where no git says what to ignore."""
-# A repository's own settings must not be able to run a program here.
-LS_FILES = ("-c", "core.fsmonitor=false", "ls-files", "-z")
+LS_FILES = ("ls-files", "-z", "--exclude-standard")
 
 
 class Listing(NamedTuple):
@@ -36,16 +36,17 @@ class Listing(NamedTuple):
 
 
 async def files(folder: Path, programs: Programs, *, hidden: bool) -> Listing:
-    """The regular files under `folder`, within SEARCH_LIMIT_S."""
-    if programs.rg:
-        command = [programs.rg, "--files", "--null", *rg_options(folder, hidden=hidden), "--", "./"]
-        return await _names(command, folder)
-    if programs.git and in_checkout(folder):
-        listing = await _git_files(programs.git, folder)
-        if listing:
-            names = [name for name in listing.names if hidden or not _is_hidden(name)]
-            return await anyio.to_thread.run_sync(_regular, folder, Listing(names, listing.complete))
-    return await anyio.to_thread.run_sync(_walk, folder, hidden)
+    """The regular files under a real folder, within SEARCH_LIMIT_S. Raises ToolError."""
+    with held(folder) as here:
+        if programs.rg:
+            command = [programs.rg, "--files", "--null", *rg_options(folder, hidden=hidden), "--", "./"]
+            return await _names(CommandSpec(command, here, SEARCH_LIMIT_S))
+        if programs.git and in_checkout(folder):
+            listing = await _git_files(Git(programs.git, here, top(folder)))
+            if listing:
+                names = [name for name in listing.names if hidden or not _is_hidden(name)]
+                return await anyio.to_thread.run_sync(_regular, here, Listing(names, listing.complete))
+        return await anyio.to_thread.run_sync(_walk, here, hidden)
 
 
 def rg_options(folder: Path, *, hidden: bool) -> list[str]:
@@ -58,23 +59,19 @@ def rg_options(folder: Path, *, hidden: bool) -> list[str]:
     return options
 
 
-def in_checkout(folder: Path) -> bool:
-    return any(os.path.lexists(place / ".git") for place in (folder, *folder.parents))
-
-
-async def _git_files(git: str, folder: Path) -> Listing | None:
+async def _git_files(git: Git) -> Listing | None:
     """What is not ignored; None when git does not answer for this folder."""
-    listing = await _names([git, *LS_FILES, "--cached", "--others", "--exclude-standard"], folder)
-    ignored = await _names([git, *LS_FILES, "--cached", "--ignored", "--exclude-standard"], folder)
+    listing = await _names(git.spec([*LS_FILES, "--cached", "--others"]))
+    ignored = await _names(git.spec([*LS_FILES, "--cached", "--ignored"]))
     if not listing.names:
         return None  # a folder that is ignored itself, or no repository after all
     return Listing(list({*listing.names} - {*ignored.names}), listing.complete and ignored.complete)
 
 
-async def _names(command: Sequence[str], folder: Path) -> Listing:
+async def _names(spec: CommandSpec) -> Listing:
     """File names separated by NUL, as a program writes them."""
     data = bytearray()
-    ending = await stream(CommandSpec(command, folder, SEARCH_LIMIT_S), data.extend, _nothing)
+    ending = await stream(spec._replace(timeout_s=SEARCH_LIMIT_S), data.extend, _nothing)
     names = [os.fsdecode(name).removeprefix("./") for name in bytes(data).split(b"\0") if name]
     return Listing(names, not ending.timed_out)
 

@@ -77,18 +77,23 @@ class Whole:
             self._pieces.append(text[:room])
         self.characters += len(text)
 
+    def text(self) -> str:
+        """What was kept of it, readable."""
+        return plain("".join(self._pieces))
+
     def save(self, path: Path, redact: Callable[[str], str]) -> None:
         """Writes the file, redacted, in a folder for its owner alone. Raises ToolError."""
         from acp_agent.workspace.files import trouble, write_bytes
 
-        text = redact(plain("".join(self._pieces)))
+        text = redact(self.text())
         if self.characters > self._limit:
             text += f"\n[… {self.characters - self._limit} more characters left out …]\n"
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            real = path.parent.resolve() / path.name
         except OSError as error:
             raise trouble("write", path, error) from error
-        write_bytes(path, text.encode("utf-8", "replace"))
+        write_bytes(real, text.encode("utf-8", "replace"))
 
 
 class Kept:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import anyio
@@ -14,6 +15,7 @@ import anyio.to_thread
 
 from acp_agent.errors import ToolError
 from acp_agent.workspace import line_search, listing
+from acp_agent.workspace.files import held
 from acp_agent.workspace.globs import asks_for_hidden, compile_glob
 from acp_agent.workspace.listing import SEARCH_LIMIT_S
 from acp_agent.workspace.neighbours import missing
@@ -21,7 +23,6 @@ from acp_agent.workspace.processes import CommandSpec, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from acp_agent.workspace.programs import Programs
 
@@ -88,23 +89,28 @@ async def grep(start: Path, query: Query, programs: Programs) -> Found:
     _require(start)
     if _NEWLINE.search(_NEGATED.sub("", query.pattern)):
         raise ToolError("A pattern matches within one line and cannot hold a newline.")
-    search = _Search(start, query)
-    if programs.rg:
-        errors = await search.with_rg(programs.rg)
-        if not errors:
-            return search.found()
-    # Also for what only Python's expressions can say.
-    await search.without(programs)
-    return search.found()
+    with held(start) as here:
+        search = _Search(start, here, query)
+        if programs.rg:
+            errors = await search.with_rg(programs.rg)
+            if not errors:
+                return search.found()
+        # Also for what only Python's expressions can say.
+        await search.without(programs)
+        return search.found()
 
 
 class _Search:
     """One search: reads what a program finds as it comes, and stops it when that is enough."""
 
-    def __init__(self, start: Path, query: Query) -> None:
+    def __init__(self, start: Path, here: Path, query: Query) -> None:
+        """`here` is `start` as a program finds it."""
         self._query = query
-        self._folder = start if start.is_dir() else start.parent
-        self._file = None if start.is_dir() else start.name
+        folder = here.is_dir()
+        self._folder = start if folder else start.parent
+        self._file = None if folder else start
+        self._cwd = here if folder else Path("/")
+        self._named = None if folder else str(here)
         self._limit = str(NAMED_LIMIT_BYTES if self._file else FILE_LIMIT_BYTES)
         self._include = compile_glob(query.include) if query.include else None
         self._hidden = query.hidden or bool(query.include and asks_for_hidden(query.include))
@@ -133,13 +139,13 @@ class _Search:
         if include and "/" not in include and not self._file:
             # --glob would also bring in what is ignored
             options += [f"--type-add=wanted:{include}", "--type=wanted"]
-        command = [rg, *options, f"--regexp={self._query.pattern}", "--", f"./{self._file or ''}"]
-        return await self._run(CommandSpec(command, self._folder, SEARCH_LIMIT_S), self._take_rg)
+        command = [rg, *options, f"--regexp={self._query.pattern}", "--", self._named or "./"]
+        return await self._run(command, self._take_rg)
 
     async def without(self, programs: Programs) -> None:
         """Raises ToolError for a pattern that is not valid."""
-        if self._file:
-            names = [self._file]
+        if self._named:
+            names = [self._named]
         else:
             found = await listing.files(self._folder, programs, hidden=self._hidden)
             self._complete = found.complete
@@ -147,14 +153,13 @@ class _Search:
         pattern, context = self._query.pattern, str(self._query.context)
         command = [sys.executable, "-I", "-S", line_search.__file__, pattern, context, self._limit]
         stdin = b"\0".join(map(os.fsencode, names)) or b"\0"
-        errors = await self._run(
-            CommandSpec(command, self._folder, SEARCH_LIMIT_S, stdin=stdin), self._take_own
-        )
+        errors = await self._run(command, self._take_own, stdin)
         if errors:
             raise ToolError(f"{pattern!r} is not a valid regular expression: {errors}.")
 
-    async def _run(self, spec: CommandSpec, take: Callable[[bytes], None]) -> str:
+    async def _run(self, command: Sequence[str], take: Callable[[bytes], None], stdin: bytes = b"") -> str:
         errors, records = bytearray(), _Records(take)
+        spec = CommandSpec(command, self._cwd, SEARCH_LIMIT_S, stdin=stdin)
         with self._scope:
             ending = await stream(spec, records.feed, errors.extend)
             if ending.timed_out or records.skipped:
@@ -187,7 +192,9 @@ class _Search:
             self._scope.cancel()
             return
         self._matches += is_match
-        line = Line(self._folder / name, number, text.rstrip("\r\n")[:LINE_CHARACTERS], is_match)
+        line = Line(
+            self._file or self._folder / name, number, text.rstrip("\r\n")[:LINE_CHARACTERS], is_match
+        )
         self._of_file.append(line)
 
     def _is_wanted(self, name: str) -> bool:

@@ -20,6 +20,7 @@ from statistics import median
 from typing import cast
 
 from tests.benchmarks.agent import Agent
+from tests.benchmarks.decisions import Decisions
 from tests.benchmarks.sessions import Sessions
 from tests.support.workbench import agent_command
 
@@ -129,8 +130,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory(prefix="acp-agent-bench-") as folder:
                 found.append(measure(model, Path(folder)))
     with tempfile.TemporaryDirectory(prefix="acp-agent-bench-") as folder:
-        sessions = Sessions(Path(folder))
-        found = [figures | sessions.measure() for figures in found]
+        sessions, decisions = Sessions(Path(folder)), Decisions(Path(folder))
+        found = [figures | sessions.measure() | decisions.measure() for figures in found]
     print(f"{'median of ' + str(runs) + ' runs':<40} {'median':>9} {'min':>9} {'max':>9}")
     for name in found[0]:
         values = [figures[name] for figures in found[1:]]

@@ -97,7 +97,8 @@ def permission(kind: str, **fields: object) -> str:
     outcome = answer["result"]["outcome"]
     chosen = outcome.get("optionId", outcome["outcome"])
     call(1, status="completed" if chosen in ("o1", "o2") else "failed", content=shown("as decided"))
-    say(f"The answer was {chosen}.")
+    words = outcome.get("_meta", {}).get("message", "")
+    say(f"The answer was {chosen}{f': {words}' if words else ''}.")
     return "cancelled" if chosen == "cancelled" else "end_turn"
 
 

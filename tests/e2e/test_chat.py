@@ -165,7 +165,18 @@ class TestPermission:
 
     @pytest.mark.parametrize(
         ("answer", "option"),
-        [("1", "o1"), ("4", "o4"), ("y", "o1"), ("Yes", "o1"), ("a", "o2"), ("n", "o3"), ("never", "o4")],
+        [
+            *(
+                ("1", "o1"),
+                ("4", "o4"),
+                ("y", "o1"),
+                ("Yes", "o1"),
+                ("a", "o2"),
+                ("n", "o3"),
+                ("never", "o4"),
+            ),
+            *(("n use the other one", "o3: use the other one"), ("3  why not", "o3: why not")),
+        ],
     )
     async def test_a_line_answers(self, chat: Chat, answer: str, option: str) -> None:
         ran = await chat.piped("permission", answer, options=("--permit", "ask"))
@@ -176,7 +187,7 @@ class TestPermission:
         assert f"The answer was {option}." in ran.out
 
     async def test_anything_else_is_asked_again(self, chat: Chat) -> None:
-        ran = await chat.piped("permission", "5", "maybe", "1", options=("--permit", "ask"))
+        ran = await chat.piped("permission", "5", "y but slowly", "1", options=("--permit", "ask"))
         assert ran.out.count("Answer with a number from 1 to 4, or with one of the letters.") == 2
         assert "The answer was o1." in ran.out
 

@@ -127,7 +127,7 @@ CHECKLIST = items(
 99 tools.diff framing.short-lines-out -- diffs
 100 tools.locations -- locations
 101 permission.self-contained -- permission for an edit
-102 permission.one-option-per-kind permission.stable-options -- permission options
+102 permission.options permission.guess-proof-options -- permission options
 103 permission.only-allow-allows -- what approves
 104 permission.remembered -- answers for good
 105 tools.whole-plan -- plans

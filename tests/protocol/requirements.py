@@ -416,10 +416,20 @@ PERMISSION = entries(
     """
 self-contained  INTEROP  CodeCompanion, agent-shell
     A permission request holds title, kind, content and place, the diff of an edit first.
-one-option-per-kind  INTEROP  CodeCompanion
-    There is at most one option of a kind.
-stable-options  INTEROP  CodeCompanion maps kinds to ids
-    The ids of the options are the same in every request.
+options  INTEROP  clients that pick by kind take the first; CodeCompanion knows one of a kind
+    Each kind is offered, of several the narrowest first; who knows one of a kind is offered one.
+guess-proof-options  MUST  an answer must not pass for that to another question
+    The ids of the options are those of one question and of no other.
+right-answer  MUST  tool-calls
+    An answer counts for its own question: swapped, late, repeated and foreign ones approve nothing.
+explained  INTEROP  people approve what they see
+    A permission request shows the whole command, what hides in it, why it asks, and what would be stored.
+words  INTEROP  `_meta` of the outcome
+    What a person says with a refusal reaches the model.
+unanswered  INTEROP  people go away
+    A question that nobody answers in time is withdrawn and refused, and the model told so.
+project  INTEROP  people answer the same in every session
+    What was allowed for the project holds in its other sessions until it is taken back.
 only-allow-allows  MUST  tool-calls
     Only a selected allow option approves; every other answer, and none, is a denial.
 rejection-goes-on  INTEROP  tool-calls
@@ -493,6 +503,20 @@ ended  MUST  session-setup; clients kill agents
 """,
 )
 
+TRUST = entries(
+    "trust",
+    """
+first  INTEROP  CVE-2025-59536 and its like
+    Nothing that a project's settings have run, redirect or allow counts before the user trusts it.
+changed  INTEROP  CVE-2025-54136
+    Trust is about exactly what was shown: other settings, or another script that they name, are not trusted.
+loaded  INTEROP  session-setup
+    A session that is loaded or resumed is judged anew; nothing of trust comes from its journal.
+instructions  INTEROP  security of AGENTS.md
+    What hides in instruction files is shown, and those of dependencies are data.
+""",
+)
+
 REMOTE = entries(
     "remote",
     """
@@ -561,6 +585,7 @@ REQUIREMENTS = (
     *SERVICES,
     *TERMINALS,
     *MCP,
+    *TRUST,
     *REMOTE,
     *CLIENTS,
 )

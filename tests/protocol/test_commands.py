@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     *("help", "mode", "model", "why", "allow", "compact", "clear", "usage", "context", "undo", "retry"),
-    *("btw", "export", "mcp", "doctor"),
+    *("btw", "export", "mcp", "doctor", "trust"),
 }
 SHOWS_COMPACTION: JsonObject = {"session": {"compaction": {}}}
 MEMORY = script(
@@ -208,12 +208,34 @@ async def test_why(session: Session) -> None:
     assert "is no number" in (await session.prompt("/why 9")).text
 
 
+async def test_why_not_yet(session: Session, workbench: Workbench) -> None:
+    """What would happen is told, and nothing happens."""
+    text = (await session.prompt("/why bash touch made.txt")).text
+    assert text.startswith("```\nask: ")
+    assert "1. execute touch made.txt" in text
+    assert "no opinion: hard floor" in text
+    assert "/allow" in text
+    await session.prompt("/allow execute python3 x.py")
+    assert (await session.prompt('/why bash {"command": "python3 x.py"}')).text.startswith("```\nallow: ")
+    assert "secrets: " in (await session.prompt("/why read .env")).text
+    for name in ("write", "edit"):
+        assert "guarded files: " in (await session.prompt(f"/why {name} .git/config")).text
+    await session.set_mode("plan")
+    assert (await session.prompt("/why bash touch made.txt")).text.startswith("```\ndeny: ")
+    assert (await session.prompt("/why mcp__a__b {}")).text.startswith("```\ndeny: ")
+    assert "no tool 'frob'" in (await session.prompt("/why frob x")).text
+    assert "has to be written as JSON" in (await session.prompt("/why todo x")).text
+    assert session.client.calls("session/request_permission") == []
+    assert not (workbench.project / "made.txt").exists()
+    assert "Nothing has been decided" in (await session.prompt("/why")).text
+
+
 async def test_allow(session: Session, workbench: Workbench) -> None:
     assert "Nothing is stored" in (await session.prompt("/allow")).text
     await session.set_mode("accept")
     session.client.handlers["session/request_permission"] = choose("allow_always")
     await session.prompt("run touch x")
-    assert (await session.prompt("/allow")).text == "1. allow execute `touch x`"
+    assert (await session.prompt("/allow")).text == "1. allow execute `touch x` (this session)"
     asked = len(session.client.calls("session/request_permission"))
     assert "Stored" in (await session.prompt('/allow execute "mkdir *"')).text
     await session.prompt("run touch x && mkdir made")
@@ -222,7 +244,12 @@ async def test_allow(session: Session, workbench: Workbench) -> None:
     assert "Forgotten: allow execute `touch x`" in (await session.prompt("/allow remove 1")).text
     await session.prompt("run touch x")
     assert len(session.client.calls("session/request_permission")) == asked + 1
-    assert "Forgotten: 2" in (await session.prompt("/allow remove all")).text
+    stored = "Stored for this project: allow execute `make *`."
+    assert stored in (await session.prompt('/allow project execute "make *"')).text
+    listed = (await session.prompt("/allow")).text
+    assert listed.splitlines()[-1] == "3. allow execute `make *` (this project)"
+    assert "Forgotten: 3" in (await session.prompt("/allow remove all")).text
+    assert "Nothing is stored" in (await session.prompt("/allow")).text
     assert "neither" in (await session.prompt("/allow frobnicate x")).text
     assert "Write a pattern" in (await session.prompt("/allow execute")).text
 

@@ -98,7 +98,7 @@ async def test_calls_are_asked_about(client: Client, workbench: Workbench) -> No
     await use(session, "one__echo", text="a")
     (request,) = client.calls(ASK)
     options = request["params"]["options"]
-    assert "mcp one/echo" in next(each["name"] for each in options if each["kind"] == "allow_always")
+    assert "calls of one/echo" in next(each["name"] for each in options if each["kind"] == "allow_always")
     assert '"text": "a"' in str(request["params"]["toolCall"]["content"]).replace("\\", "")
     client.handlers[ASK] = choose("allow_always")
     await use(session, "one__echo", text="b")

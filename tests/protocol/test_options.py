@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from acp_agent.context.prompt import PLANNED, PLANNING
+from tests.support.client import choose
 from tests.support.http_server import Answer, http_server
 from tests.support.session import Session, chunks, new_session, opening
 
@@ -251,11 +252,11 @@ async def test_a_change_counts_from_the_next_model_request(workbench: Workbench,
     async with http_server(calls("bash", command="touch made.txt"), SAID) as server:
         session = await served_session(workbench, launch, server)
 
-        async def change(_params: JsonObject) -> JsonObject:
+        async def change(params: JsonObject) -> JsonObject | None:
             await session.set_option("thought_level", "high")
             await session.set_option("project_instructions", "off")
             await session.set_mode("plan")
-            return {"outcome": {"outcome": "selected", "optionId": "allow_once"}}
+            return await choose("allow_once")(params)
 
         session.client.handlers[ASK] = change
         turn = await session.prompt("go")
@@ -277,9 +278,9 @@ async def test_another_model_counts_from_the_next_model_request(workbench: Workb
     async with http_server(calls("bash", command="touch made.txt"), SAID) as server:
         session = await served_session(workbench, launch, server)
 
-        async def change(_params: JsonObject) -> JsonObject:
+        async def change(params: JsonObject) -> JsonObject | None:
             await session.set_option("model", "here/other")
-            return {"outcome": {"outcome": "selected", "optionId": "allow_once"}}
+            return await choose("allow_once")(params)
 
         session.client.handlers[ASK] = change
         await session.prompt("go")
@@ -331,10 +332,7 @@ async def test_the_model_is_told_of_plan_mode_and_of_its_end(workbench: Workbenc
 async def test_what_was_always_allowed_is_refused_in_plan_mode(
     session: Session, workbench: Workbench
 ) -> None:
-    async def always(_params: JsonObject) -> JsonObject:
-        return {"outcome": {"outcome": "selected", "optionId": "allow_always"}}
-
-    session.client.handlers[ASK] = always
+    session.client.handlers[ASK] = choose("allow_always")
     states: list[str] = []
     for mode in ("standard", "plan", "standard"):
         await session.set_mode(mode)

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acp_agent.permission.gate import Rule
+from tests.support.client import choose
+from tests.support.phrases import call, script, tool
+from tests.support.session import new_session
 from tests.unit.permission.support import git
 
 if TYPE_CHECKING:
     from acp_agent.permission.gate import Mode
+    from tests.conftest import Launch
+    from tests.support.workbench import Workbench
     from tests.unit.permission.support import Bench
 
 ASK = {
@@ -284,6 +289,38 @@ def trap(bench: Bench) -> Bench:
 def test_nothing_dangerous_is_allowed_unasked(trap: Bench, command: str) -> None:
     assert trap.verdict(command) in ("ask", "deny")
     assert trap.verdict(command, "restrictive") in ("ask", "deny")
+
+
+NOT_TRIED = {"date -s 2020-01-01", "hostname evil", "grep -r password /"}
+"""If these got through they would change the machine that the tests run on, or read all of it."""
+
+
+async def test_nothing_dangerous_runs(
+    workbench: Workbench, launch: Launch, subtests: pytest.Subtests
+) -> None:
+    """The same on a running agent whose client refuses every question."""
+    git(workbench.project, "init", "-q", "--template=")
+    workbench.write(".env", "KEY=1")
+    workbench.write("server.pem", "KEY")
+    (workbench.project / "link").symlink_to("/etc/hosts")
+    (workbench.project / "folder").symlink_to("/etc")
+    commands = [command for kind in ASK.values() for command in kind if command not in NOT_TRIED]
+    workbench.configure(
+        script(
+            *(
+                tool(rf"^command {at}\.$", call("bash", command=command))
+                for at, command in enumerate(commands)
+            )
+        )
+    )
+    session = await new_session(await launch(), workbench.project)
+    session.client.handlers["session/request_permission"] = choose("reject_once")
+    before = sorted(workbench.project.rglob("*"))
+    for at, command in enumerate(commands):
+        with subtests.test(command=command):
+            turn = await session.prompt(f"command {at}.")
+            assert turn.call.states == ["pending", "failed"]
+    assert sorted(workbench.project.rglob("*")) == before
 
 
 # In accept mode, edits of the workspace by commands that otherwise only read are accepted.

@@ -80,6 +80,8 @@ class Habits(NamedTuple):
     """`terminal/kill` works."""
     keys: frozenset[str] = ALL_KEYS
     """The kinds of permission options that a person can choose."""
+    one_of_a_kind: bool = False
+    """Knows options by their kind, and of several takes the last."""
     when_cancelled: Literal["cancelled", "nothing", "no option"] = "cancelled"
     """Its answer to a permission request that is open when the turn is cancelled."""
     deaf: bool = False
@@ -211,6 +213,7 @@ CODECOMPANION = Habits(
     missing=None,
     writes_null=True,
     silent=True,
+    one_of_a_kind=True,
     keys=ALL_KEYS - {"reject_always"},
     deaf=True,
     shares=False,

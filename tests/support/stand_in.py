@@ -308,7 +308,7 @@ class StandIn:
         if not content(call) and not places and not call.get("rawInput"):
             found.append("it does not say what is to be done")
         kinds = [option["kind"] for option in params["options"]]
-        if len(set(kinds)) != len(kinds):
+        if self.habits.one_of_a_kind and len(set(kinds)) != len(kinds):
             found.append(f"several options of a kind: {kinds}")
         usable = {kind.partition("_")[0] for kind in self.habits.keys.intersection(kinds)}
         found += [f"it has no key to {word}" for word in ("allow", "reject") if word not in usable]

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp_agent.console import STYLE, last_lines, overwrite, pieces, plain
+from acp_agent.console import (
+    STYLE,
+    last_lines,
+    overwrite,
+    pieces,
+    plain,
+)
 
 styles = st.sampled_from(["\x1b[31m", "\x1b[0m", "\x1b[2K", "\x1b[38;5;196m", "\x1b[1A"])
 styled = st.lists(styles | st.text("ab\n\r🌍", min_size=1, max_size=5), max_size=30).map("".join)

@@ -61,8 +61,8 @@ class Viewer(Protocol):
 class Asker(Protocol):
     """Answers for the person."""
 
-    async def ask(self, tool_call: Json, options: list[Json]) -> str | None:
-        """The id of the chosen option; None when there is no choice."""
+    async def ask(self, tool_call: Json, options: list[Json]) -> tuple[str | None, str]:
+        """The id of the chosen option, None when there is no choice, and words that go with it."""
         ...
 
 
@@ -237,11 +237,12 @@ class Agent:
         with anyio.CancelScope() as question:
             self._questions.add(question)
             try:
-                chosen = await self._asker.ask(tool_call, options)
+                chosen, words = await self._asker.ask(tool_call, options)
             finally:
                 self._questions.discard(question)
             if chosen is not None:
-                return {"outcome": {"outcome": "selected", "optionId": chosen}}
+                meta: Json = {"_meta": {"message": words}} if words else {}
+                return {"outcome": {"outcome": "selected", "optionId": chosen, **meta}}
         return CANCELLED
 
 

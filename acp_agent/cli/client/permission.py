@@ -45,11 +45,11 @@ class Questions:
         self.pending = False
         """Whether a person is being asked."""
 
-    async def ask(self, tool_call: Json, options: list[Json]) -> str | None:
+    async def ask(self, tool_call: Json, options: list[Json]) -> tuple[str | None, str]:
         async with self._one_at_a_time:
             self._view.present(tool_call)
             if self._policy != "ask":
-                return self._decide(options, self._policy, self._why)
+                return self._decide(options, self._policy, self._why), ""
             self.pending = True
             try:
                 return await self._ask_person(options)
@@ -65,11 +65,12 @@ class Questions:
         self._screen.line(f"  No answer would {policy} it ({why})", "yellow")
         return None
 
-    async def _ask_person(self, options: list[Json]) -> str | None:
+    async def _ask_person(self, options: list[Json]) -> tuple[str | None, str]:
         asked_at = self._lines.arrived
         self._screen.end_line()
+        keys = dict(_KEY_OF_KIND)
         for number, option in enumerate(options, 1):
-            key = _KEY_OF_KIND.get(as_text(option.get("kind")) or "", "")
+            key = keys.pop(as_text(option.get("kind")) or "", "")
             self._screen.line(f"  {number} {key:5} {_name(option)}")
 
         def answers(line: Line) -> bool:
@@ -81,19 +82,28 @@ class Questions:
             self._screen.write("  Allow it? ", "yellow")
             text = await self._lines.take(answers, anywhere=self._lines.terminal)
             if text is None:
-                return self._decide(options, "reject", "nobody is there to answer")
+                return self._decide(options, "reject", "nobody is there to answer"), ""
             self._screen.entered(text, by_terminal=self._lines.terminal)
-            chosen = _chosen(options, text)
+            chosen, words = _chosen(options, text)
             if chosen is not None:
-                return as_text(chosen.get("optionId"))
-            self._screen.line(f"  Answer with a number from 1 to {len(options)}, or with one of the letters.")
+                return as_text(chosen.get("optionId")), words
+            self._screen.line(
+                f"  Answer with a number from 1 to {len(options)}, or with one of the letters. "
+                "What follows n is told to the model."
+            )
 
 
-def _chosen(options: list[Json], text: str) -> Json | None:
-    if text.isdecimal() and 1 <= int(text) <= len(options):
-        return options[int(text) - 1]
-    kind = _KINDS_OF_WORD.get(text.lower())
-    return next((option for option in options if kind and option.get("kind") == kind), None)
+def _chosen(options: list[Json], text: str) -> tuple[Json | None, str]:
+    """The option that an answer means, and with a refusal the words that are for the model."""
+    word, _, words = text.partition(" ")
+    if word.isdecimal() and 1 <= int(word) <= len(options):
+        chosen = options[int(word) - 1]
+    else:
+        kind = _KINDS_OF_WORD.get(word.lower())
+        chosen = next((option for option in options if kind and option.get("kind") == kind), None)
+    words = words.strip()
+    refused = chosen is not None and str(chosen.get("kind")).startswith("reject")
+    return (chosen, words) if refused or not words else (None, "")
 
 
 def _name(option: Json) -> str:

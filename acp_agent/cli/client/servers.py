@@ -42,8 +42,9 @@ class Silent:
     def show(self, update: Json) -> None:
         del update
 
-    async def ask(self, tool_call: Json, options: list[Json]) -> str | None:
+    async def ask(self, tool_call: Json, options: list[Json]) -> tuple[str | None, str]:
         del tool_call, options
+        return None, ""
 
 
 def running() -> list[Entry]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from acp_agent.config.trust import Trust
     from acp_agent.content import Part
     from acp_agent.events import Event, Option
     from acp_agent.extend.commands.table import Entry
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from acp_agent.models.messages import ModelRequest
     from acp_agent.models.stream import Model
     from acp_agent.permission.claims import Operation
+    from acp_agent.permission.explaining import Explained
     from acp_agent.permission.gate import Remembered, Rule
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.ledger import Ledger
@@ -74,6 +76,18 @@ class Servers(Protocol):
         ...
 
 
+class Project(Protocol):
+    """config.project.Project. Each of these may take a while and has to be called in a thread."""
+
+    shown: str
+
+    def look(self) -> Trust | None: ...
+
+    def give(self, digest: str) -> Trust | None: ...
+
+    def withdraw(self) -> bool: ...
+
+
 class Permissions(Protocol):
     """permission.gate.Gate, as far as a person may look into it."""
 
@@ -83,9 +97,14 @@ class Permissions(Protocol):
     @property
     def grants(self) -> tuple[Rule, ...]: ...
 
+    @property
+    def project_grants(self) -> tuple[Rule, ...]: ...
+
     def grant(self, operation: Operation, pattern: str) -> Rule: ...
 
-    def revoke(self, rules: Iterable[Rule]) -> None: ...
+    async def grant_to_project(self, operation: Operation, pattern: str) -> Rule: ...
+
+    async def revoke(self, rules: Iterable[Rule]) -> None: ...
 
 
 class Desk(Protocol):
@@ -102,6 +121,10 @@ class Desk(Protocol):
 
     @property
     def permissions(self) -> Permissions: ...
+
+    def consider(self, tool: str, text: str) -> Explained:
+        """What would happen to a call now; `text` is JSON or the tool's first argument. Raises ToolError."""
+        ...
 
     @property
     def ledger(self) -> Ledger: ...
@@ -125,6 +148,11 @@ class Desk(Protocol):
     @property
     def servers(self) -> Servers | None:
         """None when there are none."""
+        ...
+
+    @property
+    def project(self) -> Project:
+        """The settings of the project, and the user's word on them."""
         ...
 
     def checks(self) -> Iterable[Callable[[], Sequence[Finding]]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from acp_agent.console import coded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -13,10 +15,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>])")
 
 def code(text: str) -> str:
     """`text` as code, on one line, whatever backticks are in it."""
-    line = " ".join(text.split())
-    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
-    pad = " " if line.startswith("`") or line.endswith("`") else ""
-    return f"{fence}{pad}{line}{pad}{fence}" if line else "``"
+    return coded(" ".join(text.split()))
 
 
 def plain(text: str) -> str:

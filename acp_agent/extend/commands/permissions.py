@@ -1,28 +1,31 @@
-"""/why and /allow: what was decided, by whom, and what has been settled for the session."""
+"""/why and /allow: what was or would be decided, by whom, and what has been settled for the session."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING, get_args
 
+from acp_agent.console import fenced
 from acp_agent.extend.commands.markdown import bullets, code, plain
 from acp_agent.permission.claims import Operation
 from acp_agent.permission.deciders import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from acp_agent.extend.commands.desk import Answer, Desk, Words
     from acp_agent.permission.deciders import Vote
+    from acp_agent.permission.explaining import Explained
     from acp_agent.permission.gate import Remembered, Rule
 
 LISTED = 10
 OPERATIONS: dict[str, Operation] = {each: each for each in get_args(Operation)}
 NOTHING_DECIDED = "Nothing has been decided in this session yet."
 NOTHING_STORED = (
-    'Nothing is stored for this session. An "always" answer stores a rule, and so does '
-    '`/allow execute "git push *"`.'
+    'Nothing is stored for this session or this project. An "always" answer stores a rule, and so does '
+    '`/allow execute "git push *"`, for the project `/allow project execute "git push *"`.'
 )
+_FOR_PROJECT = ("project", "--project")
 CHANGES = {
     "hard floor": "Nothing lifts this.",
     "configured denials": "Change `permission.rules` in the settings (`acp-agent config path`).",
@@ -40,6 +43,9 @@ AGAIN = "`/mode restrictive` asks about edits too; rules in the settings can ask
 
 
 async def why(desk: Desk, words: Words) -> Answer:
+    if words.text and not words.text.isdecimal():
+        tool, *rest = words.text.split(maxsplit=1)
+        return _considered(desk.consider(tool, "".join(rest)))
     latest = list(reversed(desk.permissions.decisions))
     if not latest:
         return NOTHING_DECIDED
@@ -47,10 +53,19 @@ async def why(desk: Desk, words: Words) -> Answer:
         lines = [f"{at}. {_outcome(each)}: {_title(each)}" for at, each in enumerate(latest[:LISTED], 1)]
         more = f" ({len(latest)} can be asked about.)" if len(latest) > LISTED else ""
         return "\n".join(lines) + f"\n\n`/why N` says more about one.{more}"
-    at = int(words.text) if words.text.isdecimal() else 0
+    at = int(words.text)
     if not 1 <= at <= len(latest):
         return f"{code(words.text)} is no number from 1, the latest decision, to {len(latest)}."
     return _explained(latest[at - 1])
+
+
+def _considered(explained: Explained) -> str:
+    return "\n\n".join((fenced(explained.as_text()), *_advice(settled(explained.decision))))
+
+
+def _advice(votes: Iterable[Vote]) -> Iterable[str]:
+    """How to change what was decided, each way once."""
+    return dict.fromkeys(CHANGES.get(vote.decider) or _usual(vote) for vote in votes)
 
 
 def _explained(decided: Remembered) -> str:
@@ -60,8 +75,7 @@ def _explained(decided: Remembered) -> str:
         parts.append("It has no effect outside of the conversation.")
     else:
         parts.append(bullets(_vote(vote) for vote in votes))
-    advice = [CHANGES.get(vote.decider) or _usual(vote) for vote in votes]
-    return "\n\n".join([*parts, *dict.fromkeys(advice)])
+    return "\n\n".join([*parts, *_advice(votes)])
 
 
 def _vote(vote: Vote) -> str:
@@ -85,24 +99,31 @@ def _title(decided: Remembered) -> str:
 async def allow(desk: Desk, words: Words) -> Answer:
     word, _, rest = words.text.partition(" ")
     if not word:
-        return _listed(desk.permissions.grants)
+        return _listed(desk)
     if word == "remove":
-        return _remove(desk, rest.strip())
+        return await _remove(desk, rest.strip())
+    for_project = word in _FOR_PROJECT
+    if for_project:
+        word, _, rest = rest.strip().partition(" ")
     if operation := OPERATIONS.get(word):
-        return _add(desk, operation, rest.strip())
+        return await _add(desk, operation, rest.strip(), for_project=for_project)
     return (
         f"{code(word)} is neither `remove` nor an operation. Type `/allow` to see what is stored, "
-        f"`/allow remove N`, or one of {', '.join(OPERATIONS)} and a pattern."
+        f"`/allow remove N`, or one of {', '.join(OPERATIONS)} and a pattern; `/allow project …` stores it "
+        "for the project."
     )
 
 
-def _add(desk: Desk, operation: Operation, text: str) -> str:
+async def _add(desk: Desk, operation: Operation, text: str, *, for_project: bool) -> str:
     pattern = _unquoted(text)
     if not pattern:
         return f"What is to be allowed? Write a pattern: `/allow {operation} PATTERN` (docs/permissions.md)."
-    rule = desk.permissions.grant(operation, pattern)
+    if for_project:
+        rule = await desk.permissions.grant_to_project(operation, pattern)
+    else:
+        rule = desk.permissions.grant(operation, pattern)
     return (
-        f"Stored for this session: {_rule(rule)}. What is never allowed, denied by the settings, guarded "
+        f"Stored for {rule.source}: {_rule(rule)}. What is never allowed, denied by the settings, guarded "
         "or secret stays so. `/allow` lists what is stored."
     )
 
@@ -118,25 +139,25 @@ def _unquoted(text: str) -> str:
     return text
 
 
-def _remove(desk: Desk, which: str) -> str:
-    stored = desk.permissions.grants
+async def _remove(desk: Desk, which: str) -> str:
+    stored = _stored(desk)
     if which == "all":
-        desk.permissions.revoke(stored)
+        await desk.permissions.revoke(stored)
         return f"Forgotten: {len(stored)}."
     at = int(which) if which.isdecimal() else 0
     if not 1 <= at <= len(stored):
-        return f"Which one? `/allow remove N` or `/allow remove all`.\n\n{_listed(stored)}"
-    desk.permissions.revoke((stored[at - 1],))
+        return f"Which one? `/allow remove N` or `/allow remove all`.\n\n{_listed(desk)}"
+    await desk.permissions.revoke((stored[at - 1],))
     return f"Forgotten: {_rule(stored[at - 1])}."
 
 
-def _listed(stored: tuple[Rule, ...]) -> str:
-    return "\n".join(_numbered(stored)) or NOTHING_STORED
+def _stored(desk: Desk) -> tuple[Rule, ...]:
+    return (*desk.permissions.grants, *desk.permissions.project_grants)
 
 
-def _numbered(stored: tuple[Rule, ...]) -> Iterator[str]:
-    for at, rule in enumerate(stored, 1):
-        yield f"{at}. {_rule(rule)}"
+def _listed(desk: Desk) -> str:
+    rules = enumerate(_stored(desk), 1)
+    return "\n".join(f"{at}. {_rule(rule)} ({rule.source})" for at, rule in rules) or NOTHING_STORED
 
 
 def _rule(rule: Rule) -> str:

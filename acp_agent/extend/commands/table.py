@@ -37,10 +37,12 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry(
         "why",
-        "Why something was allowed, asked or denied",
+        "Why something was, or would be, allowed, asked or denied",
         "permissions:why",
-        "[NUMBER]",
-        "Lists the latest decisions; with a number, who said what about that one and how to change it.",
+        "[NUMBER | TOOL INPUT]",
+        "Lists the latest decisions; with a number, who said what about that one and how to change it. With "
+        "a tool and its input (`/why bash rm -rf build`, `/why read .env`, or JSON), what would happen to "
+        "that call now; nothing is run.",
     ),
     Entry(
         "allow",
@@ -50,6 +52,15 @@ COMMANDS: tuple[Entry, ...] = (
         "An operation (read, edit, execute, network, mcp, memory, skill, agent) and a pattern add a grant "
         "for this session, written as in the rules of the settings. What is never allowed, denied by the "
         "settings, guarded or secret stays so.",
+    ),
+    Entry(
+        "trust",
+        "What the project's settings ask for, and whether you trust it",
+        "trust:trust",
+        "[yes|no]",
+        "Programs to run, models to reach and rules that allow are ignored until you say `/trust yes` to "
+        "what `/trust` shows. A later change has to be trusted anew. It counts for sessions begun or loaded "
+        "afterwards.",
     ),
     Entry(
         "compact",

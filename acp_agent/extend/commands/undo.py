@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from acp_agent.errors import AgentError
 from acp_agent.events import ShownDiff, ToolCallFinished, ToolCallStarted, ToolCallUpdated
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Fate = Literal["put back", "removed", "as it was", "left alone"]
 LISTED = 20
 """Files and commands that are named of each kind."""
-COMMANDS_STAY = "What these calls have changed stays as it is:"
+COMMANDS_STAY = "What else these calls have changed stays as it is:"
 
 
 async def undo(desk: Desk, words: Words) -> Answer:
@@ -65,7 +65,7 @@ class Step:
     """One edit of a file."""
 
     old: Text | None
-    new: Text
+    new: Text | None
     sure: bool
     """False when the call was broken off: it may have been done or not."""
 
@@ -127,13 +127,14 @@ def _note(found: Changes, call: _Call, end: ToolCallFinished) -> None:
         if diff.redacted:
             change.unknown = "a secret in it was not kept"
         old = None if diff.old_text is None else Text.formed(diff.old_text, diff.old_form)
-        change.steps.append(Step(old, Text.formed(diff.new_text, diff.new_form), not end.failed))
-    if diffs or call.kind in HARMLESS:
+        new = None if diff.deleted else Text.formed(diff.new_text, diff.new_form)
+        change.steps.append(Step(old, new, not end.failed))
+    if call.kind in HARMLESS:
         return
     path = (end.record or {}).get("path")
     if call.kind != "edit":
         found.beyond.append(call.title)
-    elif not end.failed and call.content and isinstance(path, str):
+    elif not diffs and not end.failed and call.content and isinstance(path, str):
         found.files.setdefault(path, FileChange(path)).unknown = "a change of it was too large to be kept"
 
 
@@ -157,17 +158,18 @@ async def _restore(workspace: Workspace, change: FileChange) -> tuple[Fate, str]
     if change.unknown:
         return "left alone", change.unknown
     now = await _now(workspace, place)
-    before, left = _ends(change.steps, now.source if now else None)
-    if now is None:
-        return ("as it was", "") if before is None else ("left alone", "it is gone")
-    if now.source == before:
+    source = now.source if now else None
+    before, left, whole = _ends(change.steps, source)
+    if source == before:
         return "as it was", ""
-    if now.source != left:
-        return "left alone", "it has changed since"
-    if before is None:
+    if source != left or not whole:
+        return "left alone", "it has changed since" if now else "it is gone"
+    if now and before is None:
         await workspace.documents.remove(place, now)
         return "removed", ""
-    workspace.documents.mark_seen(now)
+    assert before, "else it would be as it was"
+    if now:
+        workspace.documents.mark_seen(now)
     written = await workspace.documents.write(place, before, now)
     return "put back", "" if written.document.source == before else "and changed by the editor on saving it"
 
@@ -176,16 +178,21 @@ async def _now(workspace: Workspace, place: Place) -> Document | None:
     return await workspace.documents.read(place) if await workspace.documents.exists(place) else None
 
 
-def _ends(steps: Sequence[Step], now: Text | None) -> tuple[Text | None, Text | None]:
-    """What the file was before the steps, and what they have left.
+class _Ends(NamedTuple):
+    """What a file was before the steps, and what they have left; None where there is none."""
 
-    The latter is None when somebody else has changed it in between, so that it cannot be put back.
-    """
+    before: Text | None
+    left: Text | None
+    whole: bool
+    """False when somebody else has changed it in between, so that it cannot be put back."""
+
+
+def _ends(steps: Sequence[Step], now: Text | None) -> _Ends:
     done = _done(steps, now)
     if not done:
-        return now, now
+        return _Ends(now, now, whole=True)
     whole = all(one.new == other.old for one, other in pairwise(done))
-    return done[0].old, done[-1].new if whole else None
+    return _Ends(done[0].old, done[-1].new, whole)
 
 
 def _done(steps: Sequence[Step], now: Text | None) -> list[Step]:

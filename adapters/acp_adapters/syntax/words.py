@@ -10,29 +10,27 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_agent.permission.script import Word
+from acp_adapters.syntax.pieces import Builder, Unclear, ansi_quoted, expansion, variable_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from acp_agent.permission.script import Word
 
-BLANK = " \t"
 _OPERATORS = re.compile(r"&>>|<<-|<<<|&>|>>|>\||>&|<>|<<|<&|&&|\|\||\|&|;;|;&|[;&|<>()]")
 _ENDS_A_WORD = frozenset(" \t\n;&|<>()")
 REDIRECTS = frozenset((">", ">>", ">|", "&>", "&>>", "<>", ">&", "<", "<&"))
-_EXPANSION = re.compile(r"\$(?:\{?([A-Za-z_]\w*)|.)?", re.DOTALL)
+NEWLINE = "\n"
+_PLAIN = re.compile(r"[\w./,:=@%+^-]+")
+"""Characters that mean nothing wherever they are in a word."""
 _HARMLESS_BRACES = re.compile(r"\{\w*\}")
 _INNER_TILDE = re.compile(r"[=:]~")
 _TILDE = re.compile(r"~[^'\"\\/]*(?:/|$)")
 """A ~ that the shell replaces: nothing is quoted up to the first slash."""
 _SET = re.compile(r"[A-Za-z_]\w*(\[)?[^=\[]*?\+?=|[A-Za-z_]\w*\[")
-
-
-class Unclear(Exception):
-    """A construct that is not understood; the text names it."""
+_ALONE = frozenset(("[", "]", "[[", "]]"))
 
 
 class Token(NamedTuple):
-    """A word, or an operator when `word` is None."""
+    """A word, or an operator when `word` is None; a line's end is the operator NEWLINE."""
 
     raw: str
     word: Word | None = None
@@ -41,6 +39,19 @@ class Token(NamedTuple):
     """Digits in front of a redirect."""
     heredoc: bool = False
     """The word that ends a here-document."""
+    body: str = ""
+    """Of that word: the here-document."""
+    at: int = 0
+    """Where it begins in the text."""
+
+
+class _Heredoc(NamedTuple):
+    position: int
+    """Of the token with its delimiter."""
+    delimiter: str
+    quoted: bool
+    tabs: bool
+    """Leading tabs go."""
 
 
 def odd(text: str) -> str:
@@ -53,62 +64,59 @@ def odd(text: str) -> str:
 
 
 def tokens(text: str) -> list[Token]:
-    """The words and operators of `text`, here-documents left out. Raises Unclear."""
-    return list(_Lexer(text).tokens())
+    """The words and operators of `text`, here-documents with their delimiters. Raises Unclear."""
+    return _Lexer(text).tokens()
 
 
 class _Lexer:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
-        self._heredoc: tuple[str, bool, bool] | None = None
-        """Delimiter, whether it was quoted, whether leading tabs go."""
+        self._tokens: list[Token] = []
+        self._heredocs: list[_Heredoc] = []
 
-    def tokens(self) -> Iterator[Token]:
+    def tokens(self) -> list[Token]:
         delimiter_next = ""
         while self._skip_blanks():
-            operator = _OPERATORS.match(self._text, self._at)
-            if operator is None:
-                token = self._word()
-                if delimiter_next:
-                    self._begin_heredoc(token, delimiter_next)
-                    token = token._replace(heredoc=True)
-                    delimiter_next = ""
-                yield token
+            start = self._at
+            if self._text[start] == "\n":
+                self._tokens.append(Token(NEWLINE, at=start))
+                self._end_line()
                 continue
-            self._at = operator.end()
-            delimiter_next = operator[0] if operator[0] in ("<<", "<<-") else ""
-            yield self._operator(operator[0])
-        if delimiter_next or self._heredoc:
+            operator = _OPERATORS.match(self._text, start)
+            token = self._operator(operator, start) if operator else self._word(start)
+            if delimiter_next and token.word:
+                token = self._delimiter(token, delimiter_next)
+            delimiter_next = token.raw if token.word is None and token.raw in ("<<", "<<-") else ""
+            self._tokens.append(token)
+        if delimiter_next or self._heredocs:
             raise Unclear("an unfinished here-document")
+        return self._tokens
 
-    def _operator(self, raw: str) -> Token:
-        if raw in "()":
-            raise Unclear("a subshell or a function")
-        if raw == "<<<":
-            raise Unclear("a here-string")
+    def _operator(self, found: re.Match[str], start: int) -> Token:
+        self._at = found.end()
+        raw = found[0]
         if raw in (";;", ";&"):
             raise Unclear(f"`{raw}`")
-        if raw in "<>" and self._text.startswith("(", self._at):
+        if raw in ("<", ">") and self._text.startswith("(", self._at):
             raise Unclear("a process substitution")
-        return Token(raw)
+        return Token(raw, at=start)
 
     def _skip_blanks(self) -> bool:
         """Goes to the next token; False at the end."""
-        text, after_blank = self._text, self._at == 0
+        text = self._text
+        after_blank = self._at == 0 or text[self._at - 1] == "\n"
         while self._at < len(text):
             char = text[self._at]
-            if char in BLANK:
+            if char in " \t":
                 after_blank = True
                 self._at += 1
             elif text.startswith("\\\n", self._at):
                 if not after_blank:
                     raise Unclear("a line that is continued within a word")
                 self._at += 2
-            elif char == "#" and (after_blank or text[self._at - 1] in ";&|"):
+            elif char == "#" and (after_blank or text[self._at - 1] in ";&|()"):
                 self._at = self._end_of_line()
-            elif char == "\n":
-                self._end_line()
             else:
                 return True
         return False
@@ -117,121 +125,148 @@ class _Lexer:
         end = self._text.find("\n", self._at)
         return len(self._text) if end < 0 else end
 
-    def _end_line(self) -> None:
-        """Takes the here-document that begins after this line, and nothing after it but blank lines."""
-        self._at += 1
-        if self._heredoc is not None:
-            delimiter, quoted, tabs = self._heredoc
-            self._heredoc = None
-            while True:
-                if self._at >= len(self._text):
-                    raise Unclear("an unfinished here-document")
-                end = self._end_of_line()
-                line = self._text[self._at : end]
-                self._at = min(end + 1, len(self._text))
-                if (line.lstrip("\t") if tabs else line) == delimiter:
-                    break
-                if not quoted and any(char in line for char in "$`\\"):
-                    raise Unclear("a here-document in which something is replaced")
-        if self._text[self._at :].strip(" \t\n"):
-            raise Unclear("several lines")
-        self._at = len(self._text)
+    # Here-documents -------------------------------------------------------------------
 
-    def _begin_heredoc(self, token: Token, operator: str) -> None:
-        if self._heredoc is not None:
-            raise Unclear("several here-documents")
-        if (
-            token.word is None
-            or "\n" in token.word.text
-            or token.word.pattern is not None
-            or token.word.tilde
-        ):
+    def _delimiter(self, token: Token, operator: str) -> Token:
+        word = token.word
+        if word is None or "\n" in word.text or word.pattern is not None or word.tilde or word.pieces:
             raise Unclear("an odd end of a here-document")
-        self._heredoc = (token.word.text, token.quoted, operator == "<<-")
+        self._heredocs.append(_Heredoc(len(self._tokens), word.text, token.quoted, operator == "<<-"))
+        return token._replace(heredoc=True)
+
+    def _end_line(self) -> None:
+        """Takes the here-documents that begin after this line."""
+        self._at += 1
+        for heredoc in self._heredocs:
+            body = self._heredoc(heredoc)
+            self._tokens[heredoc.position] = self._tokens[heredoc.position]._replace(body=body)
+        self._heredocs.clear()
+
+    def _heredoc(self, heredoc: _Heredoc) -> str:
+        lines: list[str] = []
+        while self._at < len(self._text):
+            end = self._end_of_line()
+            line = self._text[self._at : end]
+            self._at = min(end + 1, len(self._text))
+            line = line.lstrip("\t") if heredoc.tabs else line
+            if line == heredoc.delimiter:
+                return "".join(each + "\n" for each in lines)
+            if not heredoc.quoted and any(char in line for char in "$`\\"):
+                raise Unclear("a here-document in which something is replaced")
+            lines.append(line)
+        raise Unclear("an unfinished here-document")
 
     # Words --------------------------------------------------------------------------
 
-    def _word(self) -> Token:
-        start = self._at
-        builder = _Builder()
-        while self._at < len(self._text) and self._text[self._at] not in _ENDS_A_WORD:
-            self._piece(builder, self._at == start)
-        raw = self._text[start : self._at]
-        follows = self._text[self._at : self._at + 1]
+    def _word(self, start: int) -> Token:
+        text = self._text
+        builder = Builder()
+        while self._at < len(text) and text[self._at] not in _ENDS_A_WORD:
+            self._piece(builder, start)
+        raw = text[start : self._at]
+        follows = text[self._at : self._at + 1]
         if follows in ("<", ">") and follows:
             if raw.isascii() and raw.isdecimal():
-                return self._numbered(raw)
+                return self._numbered(raw, start)
             if _HARMLESS_BRACES.fullmatch(raw):
                 raise Unclear("a redirect to a variable")
-        if raw in ("{", "}"):
-            raise Unclear("a group")
+        if follows == "(":
+            raise Unclear("a subshell or a function")
         if _INNER_TILDE.search(raw) and (not builder.quoted or _SET.match(raw)):
             raise Unclear("~ in the middle of a word")
         if builder.tilde and not _TILDE.match(raw):
             raise Unclear("~ beside a quote")
-        return Token(raw, builder.word(), builder.quoted)
+        return Token(raw, builder.word(raw), builder.quoted, at=start)
 
-    def _numbered(self, digits: str) -> Token:
+    def _numbered(self, digits: str, start: int) -> Token:
         operator = _OPERATORS.match(self._text, self._at)
         assert operator is not None
-        self._at = operator.end()
-        if operator[0] in ("<<", "<<-"):
+        if operator[0] in ("<<", "<<-", "<<<"):
             raise Unclear("a numbered here-document")
-        return self._operator(operator[0])._replace(descriptor=digits)
+        return self._operator(operator, start)._replace(descriptor=digits)
 
-    def _piece(self, builder: _Builder, first: bool) -> None:
-        char = self._text[self._at]
+    def _piece(self, builder: Builder, start: int) -> None:
+        text, at = self._text, self._at
+        plain = _PLAIN.match(text, at)
+        if plain:
+            builder.plain(plain[0])
+            self._at = plain.end()
+            return
+        char = text[at]
         if char == "'":
-            end = self._text.find("'", self._at + 1)
+            end = text.find("'", at + 1)
             if end < 0:
                 raise Unclear("a quote that does not end")
-            builder.quote(self._text[self._at + 1 : end])
+            builder.quote(text[at + 1 : end])
             self._at = end + 1
         elif char == '"':
             self._at += 1
-            builder.quote(self._double_quoted())
+            self._double_quoted(builder)
         elif char == "\\":
-            following = self._text[self._at + 1 : self._at + 2]
+            following = text[at + 1 : at + 2]
             if following in ("", "\n"):
                 raise Unclear("a line that is continued within a word")
             builder.quote(following)
             self._at += 2
-        elif char == "`":
-            raise Unclear("a command substitution")
         elif char == "$":
             self._dollar(builder)
-        elif char == "{":
-            self._brace(builder)
         else:
-            self._plain(builder, char, first)
+            self._special(builder, char, start)
 
-    def _plain(self, builder: _Builder, char: str, first: bool) -> None:
+    def _special(self, builder: Builder, char: str, start: int) -> None:
+        if char == "`":
+            raise Unclear("a command substitution")
+        if char == "{":
+            self._brace(builder)
+            return
         if char == "[":
-            raise Unclear("a pattern with brackets")
+            self._bracket(builder, start)
+            return
         if char in "*?":
             builder.wildcard(char)
         else:
-            builder.tilde = builder.tilde or (first and char == "~")
+            builder.tilde = builder.tilde or (char == "~" and self._at == start)
             builder.plain(char)
         self._at += 1
 
-    def _dollar(self, builder: _Builder) -> None:
-        following = self._text[self._at + 1 : self._at + 2]
-        if following and following not in " \t\n;|":
-            raise Unclear(_expansion(self._text, self._at))
-        builder.plain("$")
-        self._at += 1
+    def _bracket(self, builder: Builder, start: int) -> None:
+        end = self._at + 1
+        while end < len(self._text) and self._text[end] not in _ENDS_A_WORD:
+            end += 1
+        if self._text[start:end] not in _ALONE:
+            raise Unclear("a pattern with brackets")
+        builder.plain(self._text[start:end])
+        self._at = end
 
-    def _brace(self, builder: _Builder) -> None:
-        braces = _HARMLESS_BRACES.match(self._text, self._at)
-        if braces is None:
-            if self._text[self._at + 1 : self._at + 2] in ("", " ", "\t", "\n"):
-                raise Unclear("a group")
+    def _dollar(self, builder: Builder) -> None:
+        text, at = self._text, self._at
+        following = text[at + 1 : at + 2]
+        variable = variable_at(text, at)
+        if variable:
+            name, self._at = variable
+            builder.variable(name, quoted=False)
+        elif following == "'":
+            decoded, self._at = ansi_quoted(text, at + 2)
+            builder.quote(decoded)
+        elif following and following not in " \t\n;|":
+            raise Unclear(expansion(text, at))
+        else:
+            builder.plain("$")
+            self._at += 1
+
+    def _brace(self, builder: Builder) -> None:
+        text, at = self._text, self._at
+        braces = _HARMLESS_BRACES.match(text, at)
+        if braces:
+            builder.plain(braces[0])
+            self._at = braces.end()
+        elif text[at + 1 : at + 2] in ("", " ", "\t", "\n"):
+            builder.plain("{")
+            self._at += 1
+        else:
             raise Unclear("a brace expansion")
-        builder.plain(braces[0])
-        self._at = braces.end()
 
-    def _double_quoted(self) -> str:
+    def _double_quoted(self, builder: Builder) -> None:
         """Takes the rest of a double-quoted piece."""
         pieces: list[str] = []
         text = self._text
@@ -239,55 +274,24 @@ class _Lexer:
             char, following = text[self._at], text[self._at + 1 : self._at + 2]
             if char == '"':
                 self._at += 1
-                return "".join(pieces)
+                builder.quote("".join(pieces))
+                return
             if char == "`":
                 raise Unclear("a command substitution")
-            if char == "$" and following not in ('"', " ", "|", ")", "/", "."):
-                raise Unclear(_expansion(text, self._at))
             if char == "\\" and following == "\n":
                 raise Unclear("a line that is continued within a word")
-            if char == "\\" and following and following in '$`"\\':
+            variable = variable_at(text, self._at) if char == "$" else None
+            if variable:
+                builder.quote("".join(pieces))
+                pieces.clear()
+                builder.variable(variable[0], quoted=True)
+                self._at = variable[1]
+            elif char == "$" and following not in ('"', " ", "|", ")", "/", "."):
+                raise Unclear(expansion(text, self._at))
+            elif char == "\\" and following and following in '$`"\\':
                 pieces.append(following)
                 self._at += 2
-                continue
-            pieces.append(char)
-            self._at += 1
+            else:
+                pieces.append(char)
+                self._at += 1
         raise Unclear("a quote that does not end")
-
-
-class _Builder:
-    """A word while it is put together."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._pattern: list[str] = []
-        self._wild = False
-        self.quoted = False
-        self.tilde = False
-
-    def plain(self, text: str) -> None:
-        self._text.append(text)
-        self._pattern.append(text)
-
-    def quote(self, text: str) -> None:
-        self.quoted = True
-        self._text.append(text)
-        self._pattern.append(re.sub(r"([\\*?])", r"\\\1", text))
-
-    def wildcard(self, char: str) -> None:
-        self._wild = True
-        self.plain(char)
-
-    def word(self) -> Word:
-        return Word("".join(self._text), "".join(self._pattern) if self._wild else None, self.tilde)
-
-
-def _expansion(text: str, at: int) -> str:
-    found = _EXPANSION.match(text, at)
-    if found and found[1]:
-        return f"the variable {found[1]}"
-    if text.startswith(("$(", "$["), at):
-        return "a command substitution"
-    return {"(": "a command substitution", "'": "$'…' quoting", '"': '$"…" quoting'}.get(
-        text[at + 1 : at + 2], "an expansion"
-    )

@@ -65,9 +65,10 @@ class Person:
     def show(self, update: Json) -> None:
         self.seen.append(update)
 
-    async def ask(self, tool_call: Json, options: list[Json]) -> str | None:
+    async def ask(self, tool_call: Json, options: list[Json]) -> tuple[str | None, str]:
         del tool_call, options
         await anyio.sleep_forever()
+        raise AssertionError
 
 
 class Line:

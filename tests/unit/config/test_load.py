@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acp_agent.config.load import Overrides, load, require
-from acp_agent.config.schema import MODES, Settings, settings_of
+from acp_agent.config.schema import MODES, PermissionSettings, Settings, outside_rules, settings_of
 from acp_agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], dea
 
 def test_nothing_configured(place: Place) -> None:
     loaded = place.load()
-    assert loaded == (Settings(), (), (), ())
+    assert loaded == (Settings(), (), (), (), None)
     assert require(loaded) is loaded.settings
     assert loaded.settings.permission.mode == "standard"
     assert loaded.settings.timeouts.stream_chunk_secs == 300
@@ -398,3 +398,62 @@ def test_settings_are_read_anew_for_each_folder(place: Place) -> None:
     elsewhere.mkdir()
     assert place.load().settings.max_agent_turns == 3
     assert load(elsewhere, place.env).settings.max_agent_turns == 100
+
+
+# --- permission: further forms
+
+
+def test_short_names_of_rules(place: Place) -> None:
+    rule = {"op": "execute", "match": "git push *", "effect": "deny", "tool": "bash"}
+    place.write_own({"permission": {"rules": [rule]}})
+    loaded = place.load()
+    assert loaded.problems == ()
+    (found,) = loaded.settings.permission.rules
+    assert found == ("execute", "git push *", "deny", False, "bash", str(place.own))
+
+
+def test_unknown_keys_of_rules(place: Place) -> None:
+    rule = {"op": "execute", "operation": "execute", "pattern": "x", "action": "deny"}
+    place.write_own({"permission": {"rules": [rule, {**rule, "op": 5, "why": "x"}]}})
+    problems = place.load().problems
+    assert {problem.key for problem in problems} == {
+        "permission.rules.0.op",
+        "permission.rules.1.op",
+        "permission.rules.1.why",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "rules"),
+    [
+        ("ask", []),
+        ("deny", [("/**", "deny", "read"), ("/**", "deny", "edit")]),
+        ({"read": "allow"}, [("/**", "allow", "read")]),
+        ([{"pattern": "~/notes/**", "action": "allow"}], [("~/notes/**", "allow", "both")]),
+    ],
+)
+def test_places_outside(place: Place, said: object, rules: list[tuple[str, str, str]]) -> None:
+    place.write_own({"permission": {"external_directory": said}})
+    loaded = place.load()
+    assert loaded.problems == ()
+    assert list(outside_rules(loaded.settings.permission)) == rules
+
+
+def test_what_a_project_may_say_of_permission(place: Place) -> None:
+    place.write_own({"permission": {"external_directory": "ask", "ask_timeout_secs": 5}})
+    place.write_project(
+        {"permission": {"external_directory": "allow", "doom_loop": "allow", "ask_timeout_secs": 0}}
+    )
+    loaded = place.load()
+    assert loaded.settings.permission == PermissionSettings(ask_timeout_secs=5)
+    assert len(loaded.notes) == 3
+    place.write_project({"permission": {"external_directory": "deny", "doom_loop": "deny"}})
+    assert place.load().settings.permission.external_directory == "deny"
+
+
+def test_rules_say_who_wrote_them(place: Place) -> None:
+    rule = {"operation": "execute", "pattern": "make", "action": "deny"}
+    place.write_own({"permission": {"rules": [rule]}})
+    place.write_project({"permission": {"rules": [rule, rule]}})
+    rules = place.load().settings.permission.rules
+    assert [each.source for each in rules] == [str(place.own), *[str(place.project)] * 2]

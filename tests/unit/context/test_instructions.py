@@ -30,7 +30,7 @@ def write(path: Path, text: str) -> None:
 
 def told(tmp_path: Path, cwd: Path) -> list[str]:
     instructions = Instructions(tmp_path / "own", cwd, tmp_path / "home")
-    return [section.split(":\n", 1)[1].strip() for section in instructions.sections()]
+    return [section.split(":\n", 1)[1].strip() for section in instructions.read().texts]
 
 
 def test_the_most_general_comes_first(tmp_path: Path, checkout: Path) -> None:
@@ -102,4 +102,25 @@ def test_a_link_out_of_the_project_is_not_followed(tmp_path: Path, checkout: Pat
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path, checkout: Path) -> None:
     os.mkfifo(checkout / "AGENTS.md")
     (checkout / "CLAUDE.md").mkdir()
+    assert told(tmp_path, checkout) == []
+
+
+def test_what_hides_in_them_is_written_out_and_said(tmp_path: Path, checkout: Path) -> None:
+    write(checkout / "AGENTS.md", "be\u200b good\U000e0041 👩\u200d💻\n")
+    write(checkout / "CLAUDE.md", "fine")
+    said: list[str] = []
+    own = Instructions(tmp_path / "own", checkout, tmp_path / "home")
+    context = SessionContext(checkout, (), own, said.append)
+    assert "be\\u{200b} good\\u{e0041} 👩\u200d💻" in context.system()
+    assert context.system() == context.system()
+    (remark,) = said
+    assert str(checkout / "AGENTS.md") in remark
+    assert "2 of them" in remark
+
+
+def test_subfolders_and_dependencies_are_not_followed(tmp_path: Path, checkout: Path) -> None:
+    root = checkout.parents[1]
+    for name in ("packages/one/sub", "packages/two", "vendor/lib", "node_modules/x", "packages/one/.venv/x"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        write(root / name / "AGENTS.md", "theirs")
     assert told(tmp_path, checkout) == []

@@ -28,8 +28,12 @@ FILES = {
 }
 
 
+WIDEST = "the widest allow_always of the session"
+FOR_PROJECT = "the allow_always of the project"
+
+
 class Person:
-    """Answers with the option of a kind, in turn; the last answer for ever."""
+    """Answers with the first option of a kind, in turn; the last answer for ever."""
 
     def __init__(self, *answers: str | None, words: str = "") -> None:
         self._answers = list(answers)
@@ -39,7 +43,12 @@ class Person:
     async def ask(self, question: Question) -> Answer:
         self.questions.append(question)
         kind = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        chosen = next((option.id for option in question.options if option.kind == kind), kind)
+        wanted, options = kind, question.options
+        if kind == WIDEST:
+            wanted, options = "allow_always", [each for each in options[::-1] if not each.for_project]
+        if kind == FOR_PROJECT:
+            wanted, options = "allow_always", [each for each in options if each.for_project]
+        chosen = next((option.id for option in options if option.kind == wanted), kind)
         return Answer(chosen, self._words)
 
 

@@ -227,6 +227,7 @@ async def test_options_name_the_rule_and_come_once_each(bench: Bench) -> None:
     assert question.call == CALL
     assert [(option.kind, option.name) for option in question.options] == [
         ("allow_once", "Allow once"),
+        ("allow_always", "Always allow `git push origin main` in this session"),
         ("allow_always", "Always allow `git push *` in this session"),
         ("reject_once", "Reject"),
         ("reject_always", "Always reject `git push *` in this session"),
@@ -318,7 +319,7 @@ async def test_what_was_forbidden_while_the_person_thought_stays_forbidden() -> 
     class Slow:
         async def ask(self, question: Question) -> Answer:
             one.denied = frozenset(("execute",))
-            return Answer("allow_once")
+            return Answer(question.options[0].id)
 
     one = Gate((), "standard", Slow())
     assert isinstance(await one.authorize(CALL, [run("make")]), Refusal)
@@ -459,11 +460,11 @@ async def test_only_the_latest_decisions_are_remembered() -> None:
     assert asking.decisions[-1].claims[0].resource == f"{ROOT}/{REMEMBERED + 4}"
 
 
-def test_grants_are_given_and_revoked() -> None:
+async def test_grants_are_given_and_revoked() -> None:
     asking = gate()
     rule = asking.grant("execute", "make *")
     assert asking.check([run("make", "test")]).verdict == "allow"
     assert asking.check([edit(f"{ROOT}/.git/config")]).verdict == "ask"
-    asking.revoke([rule, rule])
+    await asking.revoke([rule, rule])
     assert asking.grants == ()
     assert asking.check([run("make", "test")]).verdict == "ask"

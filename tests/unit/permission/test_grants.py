@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from acp_agent.errors import AgentError
 from acp_agent.permission.claims import Claim
-from acp_agent.permission.gate import Approval, Gate
-from tests.unit.permission.support import CALL, Bench, Person
+from acp_agent.permission.gate import Approval, Gate, Rule
+from tests.unit.permission.support import CALL, FOR_PROJECT, WIDEST, Bench, Person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +68,9 @@ STICKS = [
 
 
 @pytest.mark.parametrize("command", STICKS)
-async def test_always_sticks(bench: Bench, command: str) -> None:
-    person = Person("allow_always")
+@pytest.mark.parametrize("answer", ["allow_always", WIDEST])
+async def test_always_sticks(bench: Bench, command: str, answer: str) -> None:
+    person = Person(answer)
     one = bench.gate(asker=person)
     assert isinstance(await one.authorize(CALL, bench.claims(command)), Approval)
     assert isinstance(await one.authorize(CALL, bench.claims(command)), Approval)
@@ -127,16 +129,202 @@ NOT_WIDER = [
     ("echo x > src/deep/y", "echo x > src/deep/../../.git/config"),
     ("cat .env", "cat .env.local"),
     ("timeout 5 make", "timeout 5 make install"),
+    ("git push", "git push --force"),
+    ("git push", "git push -fu origin main"),
+    ("git push", "git push origin +main"),
+    ("git push", "git push /srv/elsewhere main"),
+    ("git commit -m x", "git commit --amend"),
+    ("git checkout main", "git checkout -- ."),
+    ("git clone https://a.example/x", "git clone -u evil https://a.example/x"),
+    ("git clone https://a.example/x", "git clone -c core.sshCommand=evil https://a.example/x"),
+    ("git clone https://a.example/x", "git clone https://a.example/x ../../elsewhere"),
+    ("git clone https://a.example/x", "git clone https://a.example/x /srv/elsewhere"),
+    ("git remote add up https://a.example/x", "git remote remove up"),
+    ("python3 -m pytest -q", "python3 -m pytest -p evil"),
+    ("python -m pytest", "python -m pytest -xp evil"),
+    ("python3 -m pytest -q", "python3 -m http.server"),
+    ("uv run pytest", "uv run pytest --override-ini=x=y"),
+    ("uv run pytest", "uv run --with evil pytest"),
+    ("go test ./pkg", "go test --exec ./evil ./pkg"),
+    ("go test ./pkg", "go test -coverprofile=/etc/x ./pkg"),
+    ("go test ./pkg", "go test -o evil ./pkg"),
+    ("gh repo view", "gh repo delete x"),
+    ("gh repo clone a/b", "gh repo clone a/b -- -u evil"),
+    ("gh pr view 1", "gh pr merge 1"),
+    ("pytest -q", "pytest --junitxml=src/main.py"),
+    ("pytest -q", "pytest --basetemp=/"),
+    ("pytest -q", "pytest /srv/elsewhere"),
+    ("pytest -q", "pytest ../elsewhere"),
+    ("pytest -q", "pytest ~/elsewhere"),
+    ("pytest -q", "pytest --rootdir /"),
+    ("pytest -q", "pytest --some-option=/srv/elsewhere"),
+    ("pytest -q", "pytest -I/srv/elsewhere"),
+    ("npm install", "npm install -g"),
+    ("npm test", "npm --prefix /srv test"),
+    ("npm run build", "npm run build -- --out ../../elsewhere"),
+    ("ruff check", "ruff check --fix"),
+    ("ruff check", "ruff format"),
+    ("prettier src", "prettier --write src"),
+    ("docker compose up", "docker compose -f evil.yml up"),
+    ("docker volume ls", "docker volume rm x"),
+    ("mvn test", "mvn test -Djvm=evil"),
+    ("npm test", "npm test > src/main.py"),
+    ("npm test", "npm test; evil"),
+    ("npm test", "npm test $(evil)"),
+    ("npm test", "npm test `evil`"),
+    ("npm test", "npm test & evil"),
+    ("npm test", "npm test | sh"),
+    ("npm test", "npm test\nevil"),
+    ("npm test", "LD_PRELOAD=./evil.so npm test"),
+    ("npm test", "cd /srv && npm test"),
+    ("npm test", "sudo npm test"),
+    ("npm test", "./npm test"),
 ]
 
 
 @pytest.mark.parametrize(("granted", "other"), NOT_WIDER)
 async def test_nothing_wider_is_granted(bench: Bench, granted: str, other: str) -> None:
-    one = bench.gate(asker=Person("allow_always"))
+    one = bench.gate(asker=Person(WIDEST))
     assert isinstance(await one.authorize(CALL, bench.claims(granted)), Approval)
     assert one.grants
     assert one.check(bench.claims(granted)).verdict == "allow"
     assert one.check(bench.claims(other)).verdict != "allow"
+
+
+async def test_scopes_come_the_narrowest_first(bench: Bench) -> None:
+    person = Person("allow_once")
+    one = Gate((), "restrictive", person, roots=[bench.root], store=Shelf())
+    claims = {
+        "git push origin": ["`git push origin`", "`git push *`", "`git push *` for the project"],
+        "make": ["`make`", "`make` for the project"],
+        "rm *.o": ["exactly `rm *.o` and edits of exactly *.o"] * 2,
+        "cat .env": ["reading .env"],
+    }
+    for command, names in claims.items():
+        await one.authorize(CALL, bench.claims(command))
+        found = [option for option in person.questions[-1].options if option.kind == "allow_always"]
+        assert [option.for_project for option in found[:-1]] == [False] * (len(found) - 1)
+        assert [each.partition(" for the")[0] for each in names] == [named(option.name) for option in found]
+    for claim, names in {
+        Claim("mcp", "tracker/search"): ["calls of tracker/search", "calls of tracker/*"],
+        Claim("network", "a.example"): ["reaching a.example"],
+        Claim("edit", str(bench.root / "src/a.py")): ["edits of src/a.py", "edits in src/**"],
+    }.items():
+        await one.authorize(CALL, [claim])
+        found = [each for each in person.questions[-1].options if each.kind == "allow_always"]
+        assert [named(option.name) for option in found if not option.for_project] == names
+        assert named(found[-1].name) == names[-1]
+        assert found[-1].for_project
+
+
+def named(name: str) -> str:
+    return (
+        name.removeprefix("Always allow ").removesuffix(" in this session").removesuffix(" in this project")
+    )
+
+
+async def test_a_server_is_granted_as_a_whole_and_alone(bench: Bench) -> None:
+    one = bench.gate(asker=Person(WIDEST))
+    await one.authorize(CALL, [Claim("mcp", "tracker/search")])
+    assert one.check([Claim("mcp", "tracker/close")]).verdict == "allow"
+    assert one.check([Claim("mcp", "tracker2/close")]).verdict == "ask"
+
+
+# Commands made of parts: whatever is put around a granted one, what is added is not granted with it.
+SAFE = st.sampled_from(["ls", "cat f", "git status", "echo 'a  b'", "wc -l f"])
+GRANTED = st.sampled_from(
+    ["npm test", "git push origin main", "make check", "node -e 'a\nb'", "python3 gen.py", "pytest -q src"]
+)
+MORE = st.sampled_from(
+    [
+        *("; evil", "&& evil", "| evil", "& evil", "\nevil", "|| evil", "> src/main.py", ">> f", "$(evil)"),
+        *("`evil`", "$X", "<(evil)", "2> f", "> /srv/x", "../../x", "/srv/x", "~/x", "--config=/srv/x"),
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(granted=GRANTED, before=SAFE, after=SAFE, glue=st.sampled_from([" && ", "; ", " || "]))
+async def test_a_granted_command_is_not_asked_about_among_harmless_ones(
+    bench: Bench, granted: str, before: str, after: str, glue: str
+) -> None:
+    for answer in ("allow_always", WIDEST):
+        one = bench.gate(asker=Person(answer))
+        await one.authorize(CALL, bench.claims(granted))
+        assert one.check(bench.claims(glue.join((before, granted, after)))).verdict == "allow"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=120)
+@given(granted=GRANTED, more=MORE, answer=st.sampled_from(["allow_always", WIDEST]))
+async def test_more_than_what_was_granted_is_asked_about(
+    bench: Bench, granted: str, more: str, answer: str
+) -> None:
+    one = bench.gate(asker=Person(answer))
+    await one.authorize(CALL, bench.claims(granted))
+    assert one.check(bench.claims(granted)).verdict == "allow"
+    assert one.check(bench.claims(f"{granted} {more}")).verdict == "ask"
+
+
+class Shelf:
+    """A grant store in memory; a list of two can be shared by gates."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self.fails = False
+
+    def load(self) -> tuple[Rule, ...]:
+        return tuple(self.rules)
+
+    def add(self, rules: Sequence[Rule]) -> None:
+        if self.fails:
+            raise AgentError("the disk is full")
+        self.rules.extend(rules)
+
+    def remove(self, rules: Sequence[Rule]) -> None:
+        self.rules = [rule for rule in self.rules if rule not in rules]
+
+
+async def test_what_is_granted_to_the_project_holds_in_its_other_sessions(bench: Bench) -> None:
+    shelf = Shelf()
+    one = Gate((), "standard", Person(FOR_PROJECT), roots=[bench.root], store=shelf)
+    asked = Person("reject_once")
+    other = Gate((), "standard", asked, roots=[bench.root], store=shelf)
+    assert isinstance(await one.authorize(CALL, bench.claims("git push")), Approval)
+    assert one.grants == ()
+    assert isinstance(await other.authorize(CALL, bench.claims("git push -v")), Approval)
+    assert asked.questions == []
+    (rule,) = other.project_grants
+    assert (rule.pattern, rule.source) == ("git push *", "this project")
+    await one.revoke([rule])
+    assert not isinstance(await other.authorize(CALL, bench.claims("git push -v")), Approval)
+    assert len(asked.questions) == 1
+
+
+async def test_what_cannot_be_kept_holds_for_the_session(bench: Bench) -> None:
+    shelf = Shelf()
+    shelf.fails = True
+    one = Gate((), "standard", Person(FOR_PROJECT), roots=[bench.root], store=shelf)
+    assert isinstance(await one.authorize(CALL, bench.claims("git push")), Approval)
+    assert [rule.pattern for rule in one.grants] == ["git push *"]
+    with pytest.raises(AgentError):
+        await one.grant_to_project("execute", "make")
+
+
+async def test_no_grant_lifts_what_is_above_them(bench: Bench) -> None:
+    shelf = Shelf()
+    shelf.rules = [
+        Rule("edit", "/**", "allow", "this project"),
+        Rule("execute", "*", "allow", "this project"),
+    ]
+    shelf.rules.append(Rule("read", "**", "allow", "this project"))
+    one = Gate(
+        [Rule("execute", "git push *", "deny")], "standard", Person("x"), roots=[bench.root], store=shelf
+    )
+    assert one.check(bench.claims("rm -rf /")).verdict == "deny"
+    assert one.check(bench.claims("git push")).verdict == "deny"
+    assert one.check([Claim("edit", str(bench.root / ".git/config"))]).verdict == "ask"
+    assert one.check([Claim("read", str(bench.root / ".env"))]).verdict == "ask"
+    assert one.check(bench.claims("echo $(evil)")).verdict == "ask"
 
 
 async def test_grants_are_per_operation(bench: Bench) -> None:
@@ -155,14 +343,14 @@ async def test_a_read_grant_never_reaches_home_as_a_whole(bench: Bench) -> None:
 
 async def test_a_folder_grant_does_not_reach_secrets(bench: Bench) -> None:
     folder = bench.home / "elsewhere" / "deep"
-    one = bench.gate(asker=Person("allow_always"))
+    one = bench.gate(asker=Person(WIDEST))
     await one.authorize(CALL, [Claim("read", str(folder / "a.txt"), None, False)])
     assert one.check([Claim("read", str(folder / "b.txt"), None, False)]).verdict == "allow"
     assert one.check([Claim("read", str(folder / ".env"), None, False)]).verdict == "ask"
 
 
 async def test_restrictive_mode_grants_folders(bench: Bench) -> None:
-    person = Person("allow_always")
+    person = Person(WIDEST)
     one = Gate((), "restrictive", person, roots=[bench.root])
     await one.authorize(CALL, [Claim("edit", str(bench.root / "src" / "a.py"))])
     assert "Always allow edits in src/** in this session" in [o.name for o in person.questions[0].options]

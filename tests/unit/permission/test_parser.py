@@ -5,11 +5,18 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from acp_adapters.syntax.bash import parse
+from acp_agent.permission.script import Group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from acp_agent.permission.script import Command, Step
 
 BASH_LIMIT_S = 10
 # Two commands that write down what they are given, in a shell that can run nothing else.
@@ -36,13 +43,23 @@ def executed(text: str, folder: Path) -> set[tuple[str, ...]]:
     return {tuple(line.split("\0")[:-1]) for line in lines}
 
 
+def commands(steps: Sequence[Step]) -> Iterator[Command]:
+    """The simple commands, groups taken apart."""
+    for step in steps:
+        if isinstance(step.command, Group):
+            yield from commands(step.command.steps)
+        else:
+            yield step.command
+
+
 def check(text: str, folder: Path) -> bool:
     """Compares what bash runs with what was understood; False when nothing was."""
     script = parse(text)
     if script.unclear:
         return False
-    said = {tuple(word.text for word in step.command.words) for step in script.steps}
-    active = any(word.pattern or word.tilde for step in script.steps for word in step.command.words)
+    said = {tuple(word.text for word in each.words) for each in commands(script.steps)}
+    words = [word for each in commands(script.steps) for word in each.words]
+    active = any(word.pattern or word.tilde or word.pieces for word in words)
     for line in executed(text, folder):
         assert line in said or (active and line[:1] in {words[:1] for words in said}), (text, line, said)
     return True
@@ -121,6 +138,17 @@ CHAOS = st.lists(
             "\\\n",
             "\t",
             "x=1 ",
+            "{ ",
+            "; }",
+            "( ",
+            " )",
+            "<<<",
+            "$'",
+            "[ -n ",
+            " ]",
+            "[[ ",
+            " ]]",
+            "! ",
             "p a",
             "q b",
             "'a b'",
@@ -182,7 +210,8 @@ def test_any_text(text: str, tmp_path: Path) -> None:
 def test_no_text_makes_the_parser_raise(text: str) -> None:
     script = parse(text)
     assert script.unclear or all(
-        step.command.words or step.command.redirects or step.command.assignments for step in script.steps
+        each.words or each.redirects or each.assignments or each.given is not None
+        for each in commands(script.steps)
     )
 
 

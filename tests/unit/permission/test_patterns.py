@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp_agent.permission.patterns import command_pattern, is_literal, literal, path_pattern, unescaped
+from acp_agent.permission.patterns import (
+    any_of,
+    command_pattern,
+    is_literal,
+    literal,
+    path_pattern,
+    unescaped,
+)
 
 COMMANDS = [
     ("cd *", "cd /somewhere/else", True),
@@ -78,3 +85,13 @@ def test_a_literal_matches_itself_and_nothing_else(text: str, other: str) -> Non
 def test_case_can_be_ignored() -> None:
     assert path_pattern("**/.git/**", fold=True).fullmatch("/p/.GIT/config")
     assert not path_pattern("**/.git/**").fullmatch("/p/.GIT/config")
+
+
+PATH_PARTS = st.lists(st.sampled_from(["a", "B", "**", "*", "?", "a.b", ".env", ""]), min_size=1, max_size=4)
+
+
+@given(patterns=st.lists(PATH_PARTS, max_size=4), path=PATH_PARTS)
+def test_several_at_once_are_each_of_them(patterns: list[list[str]], path: list[str]) -> None:
+    each = [path_pattern("/".join(parts), fold=True) for parts in patterns]
+    text = "/" + "/".join(path)
+    assert bool(any_of(each).fullmatch(text)) is any(one.fullmatch(text) for one in each)

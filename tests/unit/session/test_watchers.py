@@ -158,6 +158,28 @@ async def test_nobody_comes_back(workbench: Workbench) -> None:
         assert text_of(second) == "Waiting."
 
 
+async def test_time_for_an_answer_goes_by_only_while_somebody_is_there(
+    workbench: Workbench, board: Switchboard
+) -> None:
+    workbench.configure(permission={"ask_timeout_secs": 0.3})
+    first = board.call()
+    session_id = await opened(first, workbench)
+    prompted(first, session_id, ASK)
+    await first.asked("session/request_permission")
+    first.hang_up()
+    await gone(board, session_id)
+    await anyio.sleep(0.5)
+    assert [each.state for each in board.agent.live()] == ["waiting"]
+    second = board.call()
+    await resumed(second, workbench, session_id)
+    request = await second.asked("session/request_permission")
+    withdrawn = await second.asked("$/cancel_request")
+    assert withdrawn["params"]["requestId"] == request["id"]
+    assert await idle(board)
+    assert text_of(second) == "Done."
+    assert "nobody answered in 0.3 seconds" in str(second.updates("tool_call_update")[-1])
+
+
 async def test_both_load_at_once(board: Switchboard, workbench: Workbench) -> None:
     """A saved session is opened once, whoever else asks for it meanwhile."""
     first, second = board.call(), board.call()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,6 +15,7 @@ from acp_agent.errors import ToolError
 from acp_agent.workspace import files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -108,3 +110,33 @@ def test_very_large_files_are_not_read(tmp_path: Path) -> None:
         file.truncate(files.READ_LIMIT_BYTES + 1)
     with pytest.raises(ToolError, match="at most 64 MiB are read"):
         files.read_bytes(path)
+
+
+def test_a_part_of_the_path_that_has_become_a_link(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("folder")
+    path = tmp_path / "link" / "file"
+    uses: list[Callable[[Path], object]] = [files.read_bytes, files.remove, files.exists]
+    uses += [partial(files.write_bytes, data=b"")]
+    for use in uses:
+        with pytest.raises(ToolError, match=r"link.*: .*\. It has become a link. Try again."):
+            use(path)
+    with pytest.raises(ToolError, match=r"Cannot make .*It has become a link"):
+        files.make_folder(path.parent)
+    assert (tmp_path / "folder" / "file").read_bytes() == b"old"
+
+
+def test_other_hard_links_keep_the_old_content(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"old")
+    (tmp_path / "two").hardlink_to(tmp_path / "one")
+    files.write_bytes(tmp_path / "two", b"new")
+    assert ((tmp_path / "one").read_bytes(), (tmp_path / "two").read_bytes()) == (b"old", b"new")
+
+
+def test_extended_attributes_stay(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    os.setxattr(path, "user.kept", b"yes")
+    files.write_bytes(path, b"new")
+    assert os.getxattr(path, "user.kept") == b"yes"
