@@ -99,11 +99,6 @@ def reveal(text: str) -> Revealed:
     return Revealed(_SUSPECT.sub(shown, text), count)
 
 
-def revealed(text: str) -> str:
-    """The text of `reveal`."""
-    return reveal(text).text
-
-
 def _written_out(char: str) -> str:
     return f"\\u{{{ord(char):x}}}"
 

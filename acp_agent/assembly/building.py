@@ -130,6 +130,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     redactor = secrets.redactor(ground.models, ground.servers, ground.env)
     logs.hide(redactor)
+    begun.journal.redact = partial(kept, redact=redactor)
     others = (_kept_for(listener, redactor) for listener in company.listeners)
     watching = (ledger, *map(options.watched_by, (*others, audience)))
     changes = _changes(ground)

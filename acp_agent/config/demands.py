@@ -16,7 +16,7 @@ from acp_agent.config.document import without_credentials
 from acp_agent.config.reading import JsonObject, as_object
 from acp_agent.config.variables import expand, unset
 from acp_agent.invisible import visible
-from acp_agent.workspace.environment import is_secret
+from acp_agent.workspace.environment import has_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -127,7 +127,7 @@ def _masked(path: tuple[str, ...], value: object) -> object:
     if not isinstance(value, str) or _REFERENCE.fullmatch(value):
         return value
     holder, key = ("", "", *path)[-2:]
-    if key == "api_key" or holder == "headers" or (holder == "env" and is_secret(key, value)):
+    if key == "api_key" or holder == "headers" or (holder == "env" and has_secret_name(key)):
         return f"(hidden, {_sign(value)})"
     if "://" in value and (bare := _bare(value)) != value:
         return f"{bare} (and more, {_sign(value)})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from acp_agent.config.problems import Finding, Problem, dotted
 from acp_agent.config.reading import JsonObject, as_object
 from acp_agent.config.schema import MODES, PermissionSettings
+from acp_agent.config.variables import is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _PROJECT_KEYS = frozenset({"max_agent_turns", "timeouts", "context_files", "permission", "sandbox"})
 """What an untrusted project may set. Anything else could run code or redirect money or credentials."""
+_NEVER = frozenset({"environment"})
+"""What no project sets, trusted or not: which secrets its commands are given."""
 _PERMISSION_KEYS = frozenset({"mode", "rules"})
 """The keys of `permission` that are taken apart; of others nothing is known to be harmless."""
 _DENIABLE = frozenset({"external_directory", "doom_loop"})
@@ -53,6 +56,8 @@ class Restrained(NamedTuple):
     notes: tuple[str, ...]
     inert: JsonObject
     """The rest, as it is written; it counts once the user trusts the project."""
+    refused: tuple[str, ...] = ()
+    """Notes about what counts in no case."""
 
 
 def merge(layers: Sequence[Layer]) -> JsonObject:
@@ -117,9 +122,12 @@ def restrain(
     kept: JsonObject = {}
     inert: JsonObject = {}
     notes: list[str] = []
+    refused: list[str] = []
     for key, value in data.items():
-        if key in known and key not in _PROJECT_KEYS:
-            inert[key] = value
+        if key in _NEVER:
+            refused.append(f"{key} is ignored: no project can set it")
+        elif key in known and key not in _PROJECT_KEYS:
+            inert[key] = _keyless(value, refused) if key == "providers" else value
             notes.append(f"{key} is ignored: a project that is not trusted cannot set it")
         elif key == "max_agent_turns" and type(value) is int and value > turns:
             inert[key] = value
@@ -134,7 +142,24 @@ def restrain(
                 inert[key] = loosening
         else:
             kept[key] = value
-    return Restrained(kept, tuple(notes), inert)
+    return Restrained(kept, tuple(notes), inert, tuple(refused))
+
+
+def _keyless(providers: object, refused: list[str]) -> object:
+    """Keys come from the user and never from a project, which may only name a variable."""
+    entries = as_object(providers)
+    if entries is None:
+        return providers
+    kept: JsonObject = {}
+    for name, entry in entries.items():
+        fields = as_object(entry)
+        key = fields.get("api_key") if fields else None
+        if fields and isinstance(key, str) and not is_reference(key):
+            refused.append(f"{dotted(('providers', name, 'api_key'))} is ignored: no project can set a key")
+            kept[name] = {field: value for field, value in fields.items() if field != "api_key"}
+        else:
+            kept[name] = entry
+    return kept
 
 
 def trusted(restrained: Restrained) -> JsonObject:

@@ -134,8 +134,8 @@ def _read_files(cwd: Path, env: Mapping[str, str], *, given: bool) -> _Files:
     holds = trust is not None and trust.holds
     data = trusted(restrained) if holds else restrained.data
     found.layers.append(Layer(str(project), project, _anchored(data, project.parent, env), adds_rules=True))
-    if not holds:
-        found.notes.extend(f"{project}: {note}" for note in restrained.notes)
+    notes = restrained.refused if holds else (*restrained.refused, *restrained.notes)
+    found.notes.extend(f"{project}: {note}" for note in notes)
     return found._replace(trust=trust)
 
 

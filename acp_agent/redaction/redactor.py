@@ -260,9 +260,9 @@ def _replaced(text: str, spans: Iterable[Span]) -> str:
 
 def _written(values: Iterable[str]) -> Iterator[str]:
     """The values as they may be found: as they are, in JSON and in an address; long ones in pieces."""
-    from urllib.parse import quote
-
     for value in values:
+        from urllib.parse import quote
+
         for form in dict.fromkeys((value, json.dumps(value)[1:-1], quote(value, safe=""))):
             lines = (
                 [line for line in form.split("\n") if len(line) >= SHORTEST_LINE] if "\n" in form else [form]

@@ -145,7 +145,7 @@ class BashCall:
         return (ShownCommand(self._command),)
 
     def so_far(self) -> ShownCommand:
-        output = self._whole.text() if self._whole else ""
+        output = self._consoles.redactor(self._whole.text()) if self._whole else ""
         return ShownCommand(self._command, without_middle(output, SHOWN_CHARACTERS))
 
     async def run(self, progress: Progress) -> ToolResult:

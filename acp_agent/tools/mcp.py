@@ -18,7 +18,7 @@ from acp_agent.errors import ToolError
 from acp_agent.events import ShownText
 from acp_agent.extend.pins import Pins, Told
 from acp_agent.extend.servers import Outcome
-from acp_agent.invisible import revealed
+from acp_agent.invisible import reveal
 from acp_agent.models.messages import ToolSpec
 from acp_agent.permission.claims import Claim
 from acp_agent.redaction.redactor import NO_VALUES
@@ -109,20 +109,24 @@ class ServerTools:
         return found
 
 
+def _revealed(text: str) -> str:
+    return reveal(text).text
+
+
 def _told(tool: ServerTool) -> Told:
     """The tool as the model is told of it: bounded, with nothing in it that nobody would see."""
-    description = revealed(without_middle(tool.description, DESCRIPTION_CHARACTERS))
+    description = _revealed(without_middle(tool.description, DESCRIPTION_CHARACTERS))
     return Told(tool.name, description or tool.name, cast("Schema", _seen(accepted(tool.schema))))
 
 
 def _seen(value: object) -> object:
     """A JSON value with every character in it written out that would not be seen."""
     if isinstance(value, str):
-        return revealed(value)
+        return _revealed(value)
     if isinstance(value, list):
         return [_seen(item) for item in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {revealed(key): _seen(inner) for key, inner in cast("Schema", value).items()}
+        return {_revealed(key): _seen(inner) for key, inner in cast("Schema", value).items()}
     return value
 
 
@@ -230,7 +234,7 @@ class McpCall:
             outcome = await self._server.call(self._tool, self._arguments, show)
         except ToolError as error:
             outcome = Outcome(str(error), failed=True)
-        text = self._redact(revealed(outcome.text) or NOTHING)
+        text = self._redact(_revealed(outcome.text.replace("\r\n", "\n")) or NOTHING)
         output = "\n".join((without_middle(text, OUTPUT_CHARACTERS), *_unseen(outcome)))
         return ToolResult(
             fenced_off(output, f"mcp:{self._resource}"),

@@ -426,6 +426,23 @@ def test_secrets_are_neither_shown_nor_kept_but_watched(place: Place) -> None:
         assert any(place_of in line for line in seen(place).changes)
 
 
+def test_no_project_sets_a_key_or_what_commands_are_given(place: Place) -> None:
+    """Trusted or not; it may name the variable that a key is in."""
+    entry = {"provider_type": "custom", "base_url": "https://p.example", "model": "m"}
+    own = {"p": {**entry, "api_key": "hunter2"}, "q": {**entry, "api_key": "file:~/.key"}}
+    place.write_project(
+        {"providers": {**own, "r": {**entry, "api_key": "${MINE}"}}, "environment": {"pass": ["*"]}}
+    )
+    given = give(place)
+    assert "environment" not in str(given.demands.settings)
+    loaded = place.load()
+    keys = {name: entry.api_key for name, entry in loaded.settings.providers.items()}
+    assert keys == {"p": None, "q": None, "r": "${MINE}"}
+    assert loaded.settings.environment.pass_ == ()
+    assert any("environment is ignored" in note for note in loaded.notes)
+    assert any("providers.q.api_key is ignored" in note for note in loaded.notes)
+
+
 def test_nothing_hides_on_paper(tmp_path: Path) -> None:
     names = {"a\nfile x = 1\u202e": {"command": "run\u200b\x1b[2J `rm`"}}
     found = demands_of({"mcp_servers": names}, (tmp_path,), tmp_path, {})
