@@ -137,7 +137,6 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     ahead = (changes,) if changes else ()
     screen = Screen(redactor)
     feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain, screen)
-    begun.journal.redact = partial(kept, redact=redactor)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
     beside = Feed(watching, audience.drain, Screen(redactor))
