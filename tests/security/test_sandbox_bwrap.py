@@ -24,8 +24,6 @@ from tests.support.cell import LIMIT_S, WELL_KNOWN, Cell, cell
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-ASIDE = "Changed guarded files, which the user should look at: "
-
 
 @pytest.fixture
 async def walled(ground: Path) -> AsyncIterator[Cell]:
@@ -72,9 +70,8 @@ async def test_guarded_files_stay_as_they_are(walled: Cell, name: str, way: str)
         path.write_text("kept\n", encoding="utf-8")
     before = path.read_bytes()
     top = name.partition("/")[0]
-    output = await quietly(walled, way.format(path=name, top=top, folder=os.path.dirname(name) or "."))
+    await quietly(walled, way.format(path=name, top=top, folder=os.path.dirname(name) or "."))
     assert path.read_bytes() == before
-    assert ASIDE not in output
 
 
 async def test_a_claimed_guarded_file_is_opened_and_no_other(walled: Cell) -> None:
@@ -87,23 +84,11 @@ async def test_a_claimed_guarded_file_is_opened_and_no_other(walled: Cell) -> No
     assert (walled.root / ".git/hooks/pre-commit").exists()
 
 
-@pytest.mark.parametrize("name", ["AGENTS.md", ".vscode/tasks.json", ".github/workflows/x.yml", ".mcp.json"])
-async def test_a_guarded_file_that_is_new_is_told(walled: Cell, name: str) -> None:
-    output = await quietly(walled, f"mkdir -p {os.path.dirname(name) or '.'}; echo x > {name}")
-    assert ASIDE in output
-    assert name.partition("/")[0] in output
-    assert ASIDE not in await quietly(walled, "true")
-
-
-async def test_a_guarded_file_that_was_claimed_is_not_told(walled: Cell) -> None:
-    assert await walled.output("echo x > AGENTS.md") == "exit code 0"
-
-
 async def test_git_cannot_be_led_to_other_settings(walled: Cell) -> None:
     """A file `commondir` would make git take its configuration from a folder of the workspace."""
     script = "mkdir evil && cp -r .git/. evil/ && echo '[core]\nfsmonitor=touch PWNED' > evil/config"
     output = await quietly(walled, f"{script} && echo ../evil > .git/commondir")
-    assert ".git/commondir" in output
+    assert "Removed .git/commondir" in output
     assert not (walled.root / ".git/commondir").exists()
     walled.git("status")
     assert not (walled.root / "PWNED").exists()
