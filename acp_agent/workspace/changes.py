@@ -150,6 +150,7 @@ class Changes:
                     await self._survey()
                     if known := self._known:
                         await self._refresh(known)
+                        await self._survey()  # more has happened than could be followed
                     self._since = self._known
                 except OSError as error:
                     self._give_up(str(error))

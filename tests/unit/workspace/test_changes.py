@@ -488,6 +488,17 @@ async def test_more_at_once_than_the_system_keeps(root: Path) -> None:
         assert project.told(await project.sh("echo 2 > a.txt")) == {"a.txt": ("changed", b"1", b"2\n")}
 
 
+async def test_more_between_two_commands_than_the_system_keeps(root: Path) -> None:
+    put(root, a_txt="1")
+    project = Project(root, None, (Inotify,))
+    async with project.changes:
+        await project.sh("true")
+        for number in range(9000):
+            (root / str(number)).touch()
+            (root / str(number)).unlink()
+        assert project.told(await project.sh("echo 2 > a.txt")) == {"a.txt": ("changed", b"1", b"2\n")}
+
+
 async def test_descriptors_are_given_back(root: Path) -> None:
     before = set(os.listdir("/proc/self/fd"))
     project = Project(root, GIT, (Inotify,))
