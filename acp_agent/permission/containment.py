@@ -60,10 +60,10 @@ _RELAXED_IN: frozenset[Mode] = frozenset(("standard", "accept"))
 _ABOUT_THE_PROGRAM = re.compile(
     r"`.*` is named by its path|`.*` would be .*, in the workspace|sets .*|.* has submodules, .*"
     r"|the repository's own configuration has .*|the repository has a .* hook|.* looks like a bare repository"
-    r"|.* is no repository, .*",
+    r"|.* is no repository, .*|in a group|in a subshell",
     re.DOTALL,
 )
-"""Reasons to ask that say which program runs, rather than that its words are not known."""
+"""Reasons to ask that say which program runs, or where, rather than that its words are not known."""
 
 
 def left(claims: Sequence[Claim], containment: Containment, places: Places) -> Containment:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tests.unit.permission.support import Bench
 
 IN_THE_WORKSPACE = [
-    "make", "make test && echo done", "npm test", "cargo build --release", "python3 setup.py",
+    "(cd src && make)", "{ make; make test; }", "make", "make test && echo done", "npm test", "cargo build --release", "python3 setup.py",
     "pytest -q > out.txt 2>&1", "./script.sh", "rm -rf src", "mv f g", "cp f g && rm f", "mkdir -p a/b",
     "git add -A && git commit -m x", "git checkout -b other", "git stash", "sed -i s/a/b/ f", "FOO=1 make",
     "find . -name '*.pyc' -delete", "tee g < f", "true; ls",
     "pytest > /tmp/not-there.txt", "grep FAILED /tmp/not-there.txt", "make | tee /var/tmp/not-there/log",
 ]  # fmt: skip
 ASKED = [
-    "make $(cat f)", "eval make", "echo $HOME > f", "cat /etc/hostname", "touch /etc/x", "touch ~/x",
+    "make $(cat f)", "eval make", "echo $x > f", "cat /etc/hostname", "touch /etc/x", "touch ~/x",
     "cp f ../x",
     "cat .env", "echo x > AGENTS.md", "echo x > .git/config", "rm -rf .vscode", "cat ~/.ssh/id_rsa",
     "cd /etc && make", "make && touch ~/x", "make; cat .env", "make; echo x > .github/workflows/x.yml",
