@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tests.unit.permission.support import Bench
 
 IN_THE_WORKSPACE = [
-    "(cd src && make)", "{ make; make test; }", "make", "make test && echo done", "npm test", "cargo build --release", "python3 setup.py",
+    "(cd src && make)", "{ make; make test; }",
+    "make", "make test && echo done", "npm test", "cargo build --release", "python3 setup.py",
     "pytest -q > out.txt 2>&1", "./script.sh", "rm -rf src", "mv f g", "cp f g && rm f", "mkdir -p a/b",
     "git add -A && git commit -m x", "git checkout -b other", "git stash", "sed -i s/a/b/ f", "FOO=1 make",
     "find . -name '*.pyc' -delete", "tee g < f", "true; ls",
