@@ -1,4 +1,4 @@
-"""How often the commands of an ordinary day are asked about. What only reads should not be."""
+"""The commands of an ordinary day: what only reads is not asked about."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ EVERYDAY = cast(
     dict[str, list[str]],
     json.loads(Path(__file__).with_name("everyday.json").read_text(encoding="utf-8")),
 )
-MOST_ASKED = 0.05
-"""Part of the reading commands that may be asked about all the same."""
 
 
 @pytest.fixture
@@ -33,13 +31,10 @@ def project(bench: Bench) -> Bench:
     return bench
 
 
-def test_commands_that_only_read_are_hardly_ever_asked_about(project: Bench) -> None:
-    commands = EVERYDAY["reads"]
-    assert len(commands) >= 200
-    asked = {
-        command: project.decide(command).reason for command in commands if project.verdict(command) != "allow"
-    }
-    assert len(asked) / len(commands) < MOST_ASKED, asked
+def test_commands_that_only_read_are_not_asked_about(project: Bench) -> None:
+    assert len(EVERYDAY["reads"]) >= 200
+    decisions = {command: project.decide(command) for command in EVERYDAY["reads"]}
+    assert {command: each.reason for command, each in decisions.items() if each.verdict != "allow"} == {}
 
 
 @pytest.mark.parametrize("command", EVERYDAY["works"])
