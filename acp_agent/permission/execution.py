@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from acp_agent.permission.places import Places
     from acp_agent.permission.programs import Use
 
+_OPERATORS = frozenset(("!", "&&", "||"))
 _BRACKETS = frozenset(("[", "]", "[[", "]]"))
 _ACTIVE = re.compile(r"\\(.)|([^\w*?~@%+=:,./-])", re.DOTALL)
 
 
 def described(line: tuple[Word, ...], outside: str = "") -> str:
     """A command line as it can be typed; one that runs outside the roots says where."""
-    text = " ".join(_typed(word) for word in line)
+    operators = _OPERATORS if line[0].text == "[[" else frozenset[str]()
+    text = " ".join(word.text if word.text in operators else _typed(word) for word in line)
     return f"cd {quoted(outside)} && {text}" if outside else text
 
 

@@ -59,7 +59,7 @@ def directed(
 
 def _named(word: Word, folders: tuple[str, ...], places: Places, what: str) -> tuple[tuple[str, ...], str]:
     target = word.text
-    if not literal(word, tilde=True):
+    if not literal(word, tilde=True) or "\0" in target:
         return (), f"`{what}` to what is not a plain folder"
     if word.tilde:
         if target[1:2] not in ("", "/"):

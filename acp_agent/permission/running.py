@@ -17,7 +17,7 @@ from acp_agent.permission.within import Runs, put_in, runs
 from acp_agent.permission.wrappers import feeding, peel, sets_how_it_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from acp_agent.permission.script import Redirect
@@ -26,6 +26,8 @@ MAX_DEPTH = 4
 """Commands within commands: `sudo sh -c 'env …'`."""
 MOST_GUESSED = 50
 """Words of a command line any of which may be the command that it runs."""
+MOST_WALKS = 4
+"""Times that files are looked for whose names xargs is given; each takes up to some tens of milliseconds."""
 _PRINTS = frozenset(("echo", "printf", ":", "true", "false", "test", "[", "[[", "exit"))
 """To these a number that is not known is as good as any other."""
 
@@ -38,6 +40,8 @@ class Scene(NamedTuple):
     depth: int = 0
     added: tuple[Word, ...] = ()
     """What was exported before."""
+    assigned: tuple[Word, ...] = ()
+    """What was set before without being exported; the commands after it are guesses."""
     why: str = ""
     """Why nothing in it may be allowed unasked."""
     given: str | None = None
@@ -57,6 +61,7 @@ class Running:
     def __init__(self, roots: Sequence[Path]) -> None:
         self.places = places_of(roots)
         self._effects = Effects(self.places)
+        self._walks = 0
         self.why = ""
 
     @property
@@ -85,7 +90,7 @@ class Running:
                 found = known(word, values, splits=splits)
             except Unknown as unknown:
                 self.unclear(str(unknown))
-                return word
+                return self._guessed(word, values, scene)
             if found.number and not number:
                 self.unclear(f"the variable {word.pieces[0].text}")
             return found
@@ -95,6 +100,15 @@ class Running:
             assignments=tuple(of(word, splits=False) for word in command.assignments),
             redirects=tuple(each._replace(target=of(each.target)) for each in command.redirects),
         )
+
+    @staticmethod
+    def _guessed(word: Word, values: Mapping[str, str], scene: Scene) -> Word:
+        """What the word will be if what was set before it was."""
+        added = (each.text.partition("=") for each in (*scene.added, *scene.assigned))
+        try:
+            return known(word, {**values, **{name: value for name, _, value in added}})
+        except Unknown:
+            return word
 
     def exported(self, command: Command, scene: Scene) -> tuple[Word, ...]:
         """What `export NAME=value …` sets for the commands after it; nothing for any other command."""
@@ -186,7 +200,8 @@ class Running:
         fed = feeding(tuple(word.text for word in line))
         if fed is None:
             return
-        if scene.source is None:
+        self._walks += 1
+        if scene.source is None or self._walks > MOST_WALKS:
             self.claims.append(
                 Claim("read", "what xargs is given", None, False, "cannot be told before it runs")
             )
@@ -225,7 +240,8 @@ class Running:
             self._changes(put_in(line, inner.mark, word), scene)
 
     def _behind(self, inner: Runs, scene: Scene) -> Scene:
-        return scene._replace(depth=scene.depth + 1, mark=inner.mark or scene.mark, given=None)
+        given = None if inner.fed else scene.given
+        return scene._replace(depth=scene.depth + 1, mark=inner.mark or scene.mark, given=given)
 
     def _changes(self, line: tuple[Word, ...], scene: Scene) -> None:
         """Adds what a line changes, whichever commands stand in front of it."""

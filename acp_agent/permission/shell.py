@@ -58,7 +58,10 @@ class _Analysis(Running):
         self._parts = 0
 
     def read_text(self, text: str, scene: Scene) -> None:
-        self.read(self._parse(text), scene)
+        if self._parts > _MOST_CLAIMED:
+            self.unclear("more commands than are looked at")
+        else:
+            self.read(self._parse(text), scene)
 
     def read(self, script: Script, scene: Scene) -> None:
         """Adds the claims of a script that starts in one of the scene's folders."""
@@ -84,7 +87,7 @@ class _Analysis(Running):
             alone = not (piped or feeds or step.background)
             after = self._step(step, here, alone=alone)
             if feeds and not isinstance(step.command, Group):
-                after = self._written(self.known(step.command, here), after)
+                after = self._written(self.known(step.command, here), here)
             if alone and after.folders != here.folders:
                 failed = either(failed, here.folders)
                 if step.connector == "||" or step.negated or isinstance(step.command, Group):
@@ -102,10 +105,14 @@ class _Analysis(Running):
         if isinstance(step.command, Group):
             return self._group(step.command, scene, alone=alone)
         command = self.known(step.command, scene)
+        if _reads_elsewhere(command):
+            scene = scene._replace(source=None, given=command.given)
         exported = self._exported(command, scene) if alone and step.connector != "||" else ()
         self.command(command, scene, exported=bool(exported))
         if exported:
             return scene._replace(added=(*scene.added, *exported))
+        if command.assignments and not command.words:
+            return scene._replace(assigned=(*scene.assigned, *command.assignments))
         if _is_cd(command):
             return self._cd(step, command, scene, alone=alone)
         return scene._replace(given=None, source=None) if scene.given or scene.source else scene
@@ -127,9 +134,10 @@ class _Analysis(Running):
         line = command.words
         if not line:
             return scene._replace(given=None, source=None)
-        text = prints(line, scene.given if command.given is None else command.given)
+        if _reads_elsewhere(command):
+            scene = scene._replace(source=None, given=command.given)
         source = scene.source if scene.source and passes(line) else source_of(line)
-        return scene._replace(given=text, source=source)
+        return scene._replace(given=prints(line, scene.given), source=source)
 
     def _cd(self, step: Step, command: Command, scene: Scene, *, alone: bool) -> Scene:
         if not alone:
@@ -144,6 +152,15 @@ class _Analysis(Running):
 
     def _exported(self, command: Command, scene: Scene) -> tuple[Word, ...]:
         return self.exported(command, scene) if command.words else ()
+
+
+def _reads_elsewhere(command: Command) -> bool:
+    """Whether its standard input is, or may be, something else than what the scene says."""
+    return command.given is not None or any(
+        redirect.operator.startswith("<")
+        or (redirect.operator == ">&" and redirect.target.text not in ("1", "2"))
+        for redirect in command.redirects
+    )
 
 
 def _is_cd(command: Command) -> bool:

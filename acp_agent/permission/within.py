@@ -32,6 +32,8 @@ class Runs(NamedTuple):
     """What is not understood of it; the line or script is then a guess."""
     may_be: bool = False
     """Any of the words of `line` may be the beginning of a command."""
+    fed: bool = False
+    """It does not get the standard input of the line."""
     mark: str = ""
     """What in it is replaced by something that is not known."""
     on: tuple[Word, ...] = ()
@@ -64,7 +66,7 @@ def runs(line: tuple[Word, ...], given: str | None) -> Iterator[Runs]:
             yield Runs(inner, unclear=unclear)
         else:
             words = tuple(Word(word) for word in (given or "").split())
-            yield Runs(inner, unclear=unclear, mark=mark_of(argv), on=words)
+            yield Runs(inner, unclear=unclear, fed=True, mark=mark_of(argv), on=words)
 
 
 def put_in(line: tuple[Word, ...], mark: str, word: Word) -> tuple[Word, ...]:
@@ -145,7 +147,7 @@ def _find(line: tuple[Word, ...], argv: tuple[str, ...]) -> Iterator[Runs]:
         elif start is not None and word in (";", "+"):
             elsewhere = "what `find` runs in other folders" if argv[start - 1] in _EXECS_ELSEWHERE else ""
             if line[start:index]:
-                yield Runs(line[start:index], unclear=elsewhere, mark=FOUND, on=places)
+                yield Runs(line[start:index], unclear=elsewhere, fed=True, mark=FOUND, on=places)
             start = None
     if start is not None:
         yield Runs(line[start:], unclear="`find` without an end of what it runs", may_be=True)

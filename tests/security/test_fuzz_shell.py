@@ -28,7 +28,7 @@ EXAMPLES = int(os.environ.get("ACP_AGENT_FUZZ", "250"))
 STUBS = ("ls", "cat", "git", "grep", "head", "wc", "sort", "rm", "touch", "npm", "sudo", "sh", "make")
 REAL = ("env", "nice", "timeout", "nohup", "setsid", "stdbuf", "xargs", "find", "bash")
 FILES = {
-    "f": "one\n",
+    "f": "/etc/hostname\n",
     "a b": "two\n",
     "sub/g": "three\n",
     "sub/deep/h.py": "four\n",
@@ -65,6 +65,8 @@ def check(text: str, box: Box) -> str:
         assert not done.changed, said
         for ran in done.ran:
             assert reads_only(ran.argv), said
+            # The one file in it names a file outside, which xargs must not hand on unasked.
+            assert "/etc/hostname" not in ran.argv or "/etc/hostname" in text, said
             assert (ran.cwd + "/").startswith(f"{box.root}/"), said
             assert re.fullmatch(ALLOWED, ran.surroundings.removeprefix(box.path)), said
     return verdict

@@ -153,7 +153,8 @@ def _words_of(node: Node, source: bytes) -> Iterator[str]:
     """The words of commands and redirects, in the order of the text."""
     spelled = node.type in _SPELLED
     for child in node.children:
-        if child.type in _WORDS or (spelled and not child.is_named):
+        named = child.type in _WORDS or (child.type == "variable_name" and node.type == "declaration_command")
+        if named or (spelled and not child.is_named):
             text = text_of(child, source)
             if text not in ("!", "&&", "||"):
                 yield text
