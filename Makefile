@@ -38,6 +38,7 @@ format: $(VENV)/.developed
 bench: $(VENV)/.developed
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.network
+	$(BIN)/python -m tests.benchmarks.sandbox
 
 # What is in editor-configs; a test compares them.
 editors: $(VENV)/.installed

@@ -43,10 +43,10 @@ class ShownDiff(NamedTuple):
     old_form: str = ""
     """What the texts do not say of the file's bytes (see workspace.text.Text.form)."""
     new_form: str = ""
-    redacted: bool = False
-    """Secrets have been taken out, so that neither text is the file's."""
     deleted: bool = False
     """The file is gone; `new_text` is empty then."""
+    redacted: bool = False
+    """Secrets have been taken out, so that neither text is the file's."""
 
 
 class ShownCommand(NamedTuple):

@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from acp_agent.config.load import Loaded
     from acp_agent.models.keys import Keyring
     from acp_agent.models.routes import Route
+    from acp_agent.workspace.sandbox import Mode, Sandboxes
 
 CONNECT_SECS = 2.0
 """For name lookup and connection to a model's endpoint together."""
 
 PROGRAM_SECS = 5.0
-"""For a program that says its version, or makes a sandbox to do nothing in."""
+"""For a program that says its version."""
+
+ALLOW_NAMESPACES = (
+    "Install bubblewrap; if it is there, allow it unprivileged user namespaces: an AppArmor profile for it, "
+    "or sysctl kernel.apparmor_restrict_unprivileged_userns=0; in a container, ask its host."
+)
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 14)
@@ -44,6 +50,8 @@ class Surroundings(NamedTuple):
     env: Mapping[str, str]
     loaded: Loaded
     keyring: Keyring | None = None
+    sandboxes: Sandboxes | None = None
+    """Those to be tried, where somebody knows them."""
 
 
 class Endpoint(NamedTuple):
@@ -188,24 +196,32 @@ def check_git(around: Surroundings) -> Iterator[Finding]:
     yield _program(around.env, "git", "The agent works without it, but cannot look at history. Install git.")
 
 
-def check_bwrap(around: Surroundings) -> Iterator[Finding]:
-    """A sandbox is really made: distributions ship bwrap where the kernel forbids it what it needs."""
-    if not sys.platform.startswith("linux"):
-        yield Finding("ok", "bwrap", "only for Linux")
+def check_sandbox(around: Surroundings) -> Iterator[Finding]:
+    """Each sandbox is really tried: distributions ship bwrap where the kernel forbids it what it needs."""
+    from acp_agent.workspace.confining import NEVER_FAILS_OPEN
+    from acp_agent.workspace.sandbox import CANDIDATES, KINDS
+
+    if around.sandboxes is None:
         return
-    path = shutil.which("bwrap", path=around.env.get("PATH"))
-    if path is None:
-        yield Finding("warn", "bwrap", "not found", "Commands run without a sandbox. Install bubblewrap.")
-        return
-    status, output = _run([path, "--ro-bind", "/", "/", "true"], around.env)
-    if status == 0:
-        yield Finding("ok", "bwrap", path)
-        return
-    advice = (
-        "Commands run without a sandbox. Allow unprivileged user namespaces for bwrap: an AppArmor profile "
-        "for it, or sysctl kernel.apparmor_restrict_unprivileged_userns=0; in a container, ask its host."
-    )
-    yield Finding("warn", "bwrap", f"{path} cannot make a sandbox: {output or f'status {status}'}", advice)
+    reasons = {name: _why_not(around.sandboxes, name) for name in KINDS}
+    mode = around.loaded.settings.sandbox.mode
+    used = next((name for name in CANDIDATES[mode] if not reasons[name]), None)
+    for name, reason in reasons.items():
+        if not reason:
+            yield Finding("ok", name, f"works{', and confines commands' if name == used else ''}")
+        else:
+            yield Finding("warn", name, reason, ALLOW_NAMESPACES if name == "bwrap" else "")
+    if used is None and mode in NEVER_FAILS_OPEN:
+        yield Finding("fail", "sandbox", f"{mode}, and there is none: no command can run", "Change sandbox.")
+    else:
+        yield Finding("ok", "sandbox", f"{mode}: commands run {f'in {used}' if used else 'without one'}")
+
+
+def _why_not(sandboxes: Sandboxes, name: Mode) -> str:
+    import anyio
+
+    found = anyio.run(sandboxes.find, name)
+    return "" if found.sandbox else found.reason.removeprefix(f"{name}: ")
 
 
 CHECKS: tuple[Callable[[Surroundings], Iterator[Finding]], ...] = (
@@ -216,7 +232,7 @@ CHECKS: tuple[Callable[[Surroundings], Iterator[Finding]], ...] = (
     check_secrets,
     check_rg,
     check_git,
-    check_bwrap,
+    check_sandbox,
     check_data,
 )
 

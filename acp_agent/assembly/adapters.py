@@ -6,6 +6,7 @@ Third parties add theirs through the entry-point group `acp_agent.adapters`.
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
+    from acp_agent.workspace.sandbox import Sandbox, Sandboxes
 
 ADAPTERS = {
     "keys.keyring": "acp_adapters.keyrings:password",
     "images.fit": "acp_adapters.images:fit",
     "model.openai": "acp_adapters.providers.openai_chat:connect",
     "models.ollama": "acp_adapters.providers.ollama:installed",
+    "sandbox.bwrap": "acp_adapters.sandbox.bwrap:find",
+    "sandbox.landlock": "acp_adapters.sandbox.landlock:find",
     "tools.mcp": "acp_adapters.mcp.connecting:connect",
     "shell.bash": "acp_adapters.syntax.bash:parse",
     "transport.websocket": "acp_adapters.websocket.server:open_websocket",
@@ -45,6 +49,17 @@ def adapter(name: str) -> Callable[..., Any]:
 def keyring(service: str, user: str) -> str | None:
     """models.keys.Keyring."""
     return adapter("keys.keyring")(service, user)
+
+
+def sandboxes() -> Sandboxes:
+    """Those of this machine, none of them tried yet."""
+    from acp_agent.workspace.sandbox import KINDS, Sandboxes
+
+    return Sandboxes({name: partial(_sandbox, name) for name in KINDS})
+
+
+def _sandbox(name: str) -> Sandbox:
+    return adapter(f"sandbox.{name}")()
 
 
 def connect(found: Route) -> Model:

@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from acp_agent.acp.ports import Access, Account
 from acp_agent.assembly import providers
-from acp_agent.assembly.adapters import adapter, connect, keyring
+from acp_agent.assembly.adapters import adapter, connect, keyring, sandboxes
 from acp_agent.assembly.building import Begun, Company, Ground, build, forget_outputs
 from acp_agent.assembly.servers import configured_servers
 from acp_agent.config import paths
@@ -61,6 +61,7 @@ class Agent:
         self._overrides = overrides
         self._store = Store(paths.data_dir(env))
         self._overridden = providers.Overrides()
+        self._sandboxes = sandboxes()
         self._live = LiveSessions()
         self._first_ground: Ground | None = None
         self._first_session = anyio.Event()
@@ -209,6 +210,7 @@ class Agent:
             models=models,
             env=self._env,
             surroundings=partial(self._surroundings, cwd),
+            sandboxes=self._sandboxes,
             servers=servers,
             trust=loaded.trust,
             project=Project(cwd, self._env, lambda: load(cwd, self._env, self._overrides).trust),
@@ -217,7 +219,8 @@ class Agent:
     def _surroundings(self, cwd: Path) -> Surroundings:
         from acp_agent.health import Surroundings
 
-        return Surroundings(self._env, load(cwd, self._env, self._overrides), keyring)
+        loaded = load(cwd, self._env, self._overrides)
+        return Surroundings(self._env, loaded, keyring, sandboxes())
 
     def _settings(self, cwd: Path) -> Settings:
         return self._overridden.applied(self._configured(cwd))

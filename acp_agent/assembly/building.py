@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from acp_agent import logs
 from acp_agent.assembly import secrets
 from acp_agent.assembly.adapters import adapter, connect
-from acp_agent.assembly.deciding import Footing, gate_of, tools_of
+from acp_agent.assembly.deciding import Footing, confining_of, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
 from acp_agent.context.instructions import Instructions
 from acp_agent.context.mentioned import Mentioned
 from acp_agent.context.prompt import SessionContext
 from acp_agent.context.prompts import Preparation
-from acp_agent.events import NoticeRaised, TitleChanged
+from acp_agent.events import NoticeRaised, OptionsChanged, TitleChanged
 from acp_agent.extend.commands.registry import Registry
 from acp_agent.models.passing import passing
 from acp_agent.redaction.events import Screen, kept
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from acp_agent.redaction.redactor import Redactor
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
+    from acp_agent.workspace.confining import Confining
+    from acp_agent.workspace.sandbox import Sandboxes
     from acp_agent.workspace.workspace import Workspace
 
 
@@ -88,6 +90,7 @@ class Ground(NamedTuple):
     env: Mapping[str, str]
     surroundings: Callable[[], Surroundings]
     """What the checks of /doctor look at, read anew."""
+    sandboxes: Sandboxes
     project: Project
     """Where the user's trust in the project is asked for and kept."""
     trust: Trust | None = None
@@ -122,6 +125,8 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     gate = gate_of(ground.footing, company.asker)
     audience.answer_within_s = settings.permission.ask_timeout_secs or None
     options = _options(gate, ground.models, settings)
+    confining = confining_of(ground.footing, ground.sandboxes)
+    gate.containment, options.confining = confining.containment, confining
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     redactor = secrets.redactor(ground.models, ground.servers, ground.env)
     logs.hide(redactor)
@@ -130,12 +135,15 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     watching = (ledger, *map(options.watched_by, (*others, audience)))
     changes = _changes(ground)
     ahead = (changes,) if changes else ()
-    listeners = (begun.journal, history, company.keeper, *watching, *ahead)
-    feed = Feed(listeners, audience.drain, Screen(redactor))
+    screen = Screen(redactor)
+    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain, screen)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
+    beside = Feed(watching, audience.drain, Screen(redactor))
+    confining.on_change = lambda: _tell(confining, options, beside)
     passes = passing(settings, ground.models)
-    consoles = Consoles(settings.terminal, audience, _outputs(ground.env, begun.id), passes, redactor)
+    outputs = _outputs(ground.env, begun.id)
+    consoles = Consoles(settings.terminal, audience, outputs, passes, redactor, confining)
     reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
 
     def warn(what: str) -> None:
@@ -152,7 +160,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         gate=gate,
         toolset=Toolset(
             tools_of(ground.footing, workspace, consoles, reviewing),
-            [Questions(audience), *servers.sources],
+            [confining, Questions(audience), *servers.sources],
         ),
         context=SessionContext(ground.cwd, ground.folders, instructions, warn),
         prepare=_preparation(workspace, gate, lambda: options.model),
@@ -160,14 +168,14 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
         for_commands=CommandParts(
             registry=Registry(settings.slash_aliases),
-            beside=Feed(watching, audience.drain, Screen(redactor)),
+            beside=beside,
             ledger=ledger,
             workspace=workspace,
             checks=lambda: _checks(ground),
             servers=servers.servers,
             project=ground.project,
         ),
-        services=(*servers.services, *ahead),
+        services=(confining, *servers.services, *ahead),
     )
     for event in loose_ends(past):
         feed.emit(event)
@@ -179,17 +187,17 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     return Session(begun.id, str(ground.cwd), parts, before)
 
 
-def _kept_for(listener: Listener, redactor: Redactor) -> Listener:
-    """`listener` as one that is told no more than what is kept: what it prints may end up anywhere."""
-    return lambda event: listener(kept(event, redactor))
-
-
 def _ignored(ground: Ground) -> Iterable[str]:
     """What the project's settings ask for in vain."""
     if ground.trust and not ground.trust.holds:
         from acp_agent.config.trust import title
 
         yield title(ground.trust)
+
+
+def _kept_for(listener: Listener, redactor: Redactor) -> Listener:
+    """`listener` as one that is told no more than what is kept: what it prints may end up anywhere."""
+    return lambda event: listener(kept(event, redactor))
 
 
 def _outputs(env: Mapping[str, str], session_id: str) -> Path:
@@ -227,3 +235,16 @@ def _changes(ground: Ground) -> Changes | None:
     if not ground.settings.show_command_changes:
         return None
     return Changes(ground.roots, which("git", ground.cwd), (paths.data_dir(ground.env),))
+
+
+def _tell(confining: Confining, options: Options, beside: Feed) -> None:
+    """Says what a sandbox that was asked for has come to."""
+    beside.emit(OptionsChanged(options.all(), (options.SANDBOX,)))
+    found = confining.found
+    if confining.refusal:
+        beside.emit(NoticeRaised("warning", "No command can run", f"Because {confining.refusal}."))
+    elif found and found.sandbox:
+        text = f"Commands run in a sandbox: {found.sandbox.name}"
+        beside.emit(NoticeRaised("info", text, found.reason or None))
+    elif found:
+        beside.emit(NoticeRaised("warning", "Commands run without a sandbox", found.reason))

@@ -5,10 +5,13 @@ Sessions are built on it, and `acp-agent why` answers from it, so that both say 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_agent.assembly.adapters import adapter
+from acp_agent.assembly.adapters import adapter, sandboxes
+from acp_agent.config import paths
 from acp_agent.config.command_lists import VARIABLE, command_lists
 from acp_agent.config.load import Overrides, load, require
 from acp_agent.config.schema import OUTSIDE, outside_rules
@@ -17,10 +20,11 @@ from acp_agent.permission.gate import Gate, Policy, Unattended
 from acp_agent.permission.lists import Lists, beyond, imposed
 from acp_agent.permission.rules import Rule
 from acp_agent.session.granted import project_grants
+from acp_agent.workspace.sandbox import CANDIDATES
 from acp_agent.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from acp_agent.config.schema import PermissionSettings, Settings
     from acp_agent.permission.asking import Asker
@@ -29,10 +33,10 @@ if TYPE_CHECKING:
     from acp_agent.tools.base import Tool
     from acp_agent.tools.registry import Toolset
     from acp_agent.tools.reviewing import Reviewing
+    from acp_agent.workspace.confining import Confining
+    from acp_agent.workspace.sandbox import Sandboxes
     from acp_agent.workspace.terminals import Consoles
     from acp_agent.workspace.workspace import Workspace
-
-SANDBOXES = ("off", "auto", "required", "bwrap", "landlock")
 
 
 class Footing(NamedTuple):
@@ -88,6 +92,17 @@ def _lists(env: Mapping[str, str]) -> Lists | None:
     return Lists(found.allow, found.deny, found.redirects, VARIABLE) if found else None
 
 
+def confining_of(footing: Footing, sandboxes: Sandboxes) -> Confining:
+    """What confines the commands of a session there."""
+    from acp_agent.workspace.confining import Chosen, Confining, Surroundings
+    from acp_agent.workspace.limits import Limits
+
+    said = footing.settings.sandbox
+    chosen = Chosen(said.mode, said.network, said.writable, Limits(**said.limits._asdict()))
+    own = (paths.config_dir(footing.env), paths.data_dir(footing.env))
+    return Confining(chosen, Surroundings(footing.roots, own), sandboxes.find)
+
+
 def tools_of(
     footing: Footing, workspace: Workspace, consoles: Consoles, reviewing: Reviewing | None = None
 ) -> Sequence[Tool]:
@@ -118,7 +133,8 @@ class Circumstances(NamedTuple):
 class Deciding:
     """The decisions of a session that has just begun in a folder, without the session.
 
-    Starts nothing and changes nothing. Settings are read once, files are looked at each time.
+    Starts nothing and changes nothing, but for trying a sandbox that is asked for. Settings are read once,
+    files are looked at each time.
     """
 
     def __init__(self, circumstances: Circumstances, env: Mapping[str, str]) -> None:
@@ -132,7 +148,11 @@ class Deciding:
         footing = Footing(_settings(circumstances, cwd, env), (cwd,), env)
         self._servers = tuple(footing.settings.mcp_servers)
         self._gate = gate_of(footing, Unattended())
-        own = tools_of(footing, open_workspace(cwd), Consoles())
+        confining = confining_of(footing, _machine())
+        if confining.mode != "off":
+            _wait(confining.ready)
+        self._gate.containment = confining.containment
+        own = tools_of(footing, open_workspace(cwd), Consoles(confining=confining))
         self._toolset: Toolset = Toolset((*own, QuestionTool(Audience())))
 
     def consider(self, tool: str, arguments: dict[str, object]) -> Explained:
@@ -151,6 +171,23 @@ def _settings(circumstances: Circumstances, cwd: Path, env: Mapping[str, str]) -
 
 def _sandboxed(settings: Settings, sandbox: str | None) -> Settings:
     """The settings with another choice of the sandbox."""
-    if sandbox is not None and sandbox not in SANDBOXES:
-        raise InvalidParams(f"There is no sandbox {sandbox!r}. Use one of: {', '.join(SANDBOXES)}.")
-    return settings
+    if sandbox is None:
+        return settings
+    mode = next((mode for mode in CANDIDATES if mode == sandbox), None)
+    if mode is None:
+        raise InvalidParams(f"There is no sandbox {sandbox!r}. Use one of: {', '.join(CANDIDATES)}.")
+    return settings._replace(sandbox=settings.sandbox._replace(mode=mode))
+
+
+@cache
+def _machine() -> Sandboxes:
+    """Each sandbox is tried once, however many folders are asked about."""
+    return sandboxes()
+
+
+def _wait(work: Callable[[], Awaitable[None]]) -> None:
+    """Also where an event loop runs already."""
+    import anyio
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(anyio.run, work).result()

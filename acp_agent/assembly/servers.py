@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +17,6 @@ from acp_agent.extend.servers import Host, RemoteServer, StdioServer, Times, Unu
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     from acp_agent.assembly.building import Ground
     from acp_agent.config.schema import McpServerEntry, Settings
@@ -29,6 +26,8 @@ if TYPE_CHECKING:
     from acp_agent.tools.registry import ToolSource
     from acp_agent.workspace.environment import Passing
 
+PINS_FILE = "tools.json"
+"""What the tools of servers were like that were called in a project."""
 LAPSED = "the project's settings, or a program they name, are no longer what you trusted; /trust shows them"
 
 
@@ -61,12 +60,6 @@ def _expanded(values: Mapping[str, str], env: Mapping[str, str]) -> Mapping[str,
     return {key: expand(value, env) for key, value in values.items()}
 
 
-def _pins_file(env: Mapping[str, str], cwd: Path) -> Path:
-    """Where it is kept what the tools of servers were like that were called in a project."""
-    project = hashlib.sha256(os.path.realpath(cwd).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return paths.data_dir(env) / "tools" / f"{project}.json"
-
-
 def connected_servers(
     ground: Ground, passing: Passing, redactor: Redactor, report: Callable[[str], None]
 ) -> Connected:
@@ -85,7 +78,7 @@ def connected_servers(
         env=ordinary(ground.env, passing),
     )
     servers = ToolServers(ground.servers, _vouched(adapter("tools.mcp"), ground), host, report)
-    pins = Pins(_pins_file(ground.env, ground.cwd))
+    pins = Pins(paths.project_dir(ground.env, ground.cwd) / PINS_FILE)
     return Connected(servers, (ServerTools(servers, report, pins, redactor),), (servers,))
 
 

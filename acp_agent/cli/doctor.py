@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from acp_agent.health import Finding
 
-_INDENT = " " * 14
+_INDENT = " " * 16
 _WIDTH = 90
 
 
@@ -21,13 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints every finding; 1 if one of them is a failure."""
-    from acp_agent.assembly.adapters import keyring
+    from acp_agent.assembly.adapters import keyring, sandboxes
     from acp_agent.cli import overrides_of
     from acp_agent.cli.config import folder
     from acp_agent.config.load import load
     from acp_agent.health import CHECKS, Surroundings
 
-    surroundings = Surroundings(os.environ, load(folder(args), os.environ, overrides_of(args)), keyring)
+    loaded = load(folder(args), os.environ, overrides_of(args))
+    surroundings = Surroundings(os.environ, loaded, keyring, sandboxes())
     failed = False
     for check in CHECKS:
         for finding in check(surroundings):
@@ -37,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(finding: Finding) -> str:
-    line = f"{finding.status:<4}  {finding.name:<6}  {finding.detail}"
+    line = f"{finding.status:<4}  {finding.name:<8}  {finding.detail}"
     return "\n".join([line, *(f"{_INDENT}{text}" for text in wrap(finding.advice, _WIDTH))])

@@ -64,8 +64,7 @@ def effective(resolved: Resolved) -> list[Line]:
 def _as_json(value: object) -> object:
     """What a settings file would say for `value`."""
     if isinstance(value, _OBJECTS):
-        fields = value._asdict()
-        value = {name.removesuffix("_"): inner for name, inner in fields.items() if name != "source"}
+        value = {name.removesuffix("_"): inner for name, inner in value._asdict().items() if name != "source"}
     if isinstance(value, Mapping):
         return {key: _as_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple):

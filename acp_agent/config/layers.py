@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_PROJECT_KEYS = frozenset({"max_agent_turns", "timeouts", "context_files", "permission"})
+_PROJECT_KEYS = frozenset({"max_agent_turns", "timeouts", "context_files", "permission", "sandbox"})
 """What an untrusted project may set. Anything else could run code or redirect money or credentials."""
 _NEVER = frozenset({"environment"})
 """What no project sets, trusted or not: which secrets its commands are given."""
@@ -23,6 +23,12 @@ _DENIABLE = frozenset({"external_directory", "doom_loop"})
 """Keys of `permission` with which a project may deny, and do nothing else."""
 _STRICTER = ("restrictive", "plan")
 """The modes that a project may set, the stricter last."""
+_SANDBOXES: dict[object, tuple[str, ...]] = {
+    "auto": ("bwrap", "required"),
+    "required": ("bwrap",),
+    "landlock": ("bwrap", "required"),
+}
+"""What a project may make of the user's sandbox. It cannot switch one on: in it fewer commands ask."""
 
 
 class Layer(NamedTuple):
@@ -105,11 +111,13 @@ def with_sources(permission: PermissionSettings, layers: Sequence[Layer]) -> Per
     return permission._replace(rules=tuple(rules))
 
 
-def restrain(data: JsonObject, *, turns: int, mode: object, known: frozenset[str]) -> Restrained:
+def restrain(
+    data: JsonObject, *, turns: int, mode: object, sandbox: JsonObject, known: frozenset[str]
+) -> Restrained:
     """What counts of the settings of a project that is not trusted, and what does not.
 
-    `turns` is the limit it may only lower, `mode` the one it may only tighten, `known` the keys that
-    settings have: others stay, so that validation reports them.
+    `turns` is the limit it may only lower, `mode` and `sandbox` what it may only tighten, `known` the
+    keys that settings have: others stay, so that validation reports them.
     """
     kept: JsonObject = {}
     inert: JsonObject = {}
@@ -126,6 +134,10 @@ def restrain(data: JsonObject, *, turns: int, mode: object, known: frozenset[str
             notes.append(f"max_agent_turns is ignored: a project can only lower it ({turns})")
         elif key == "permission" and isinstance(value, dict):
             kept[key], loosening = _tightening(cast(JsonObject, value), mode, notes)
+            if loosening:
+                inert[key] = loosening
+        elif key == "sandbox" and isinstance(value, dict):
+            kept[key], loosening = _confining(cast(JsonObject, value), sandbox, notes)
             if loosening:
                 inert[key] = loosening
         else:
@@ -191,3 +203,30 @@ def _tightening(permission: JsonObject, mode: object, notes: list[str]) -> tuple
 def _marked(rule: object) -> object:
     fields = as_object(rule)
     return rule if fields is None else {**fields, "only_tightens": True}
+
+
+def _confining(own: JsonObject, users: JsonObject, notes: list[str]) -> tuple[JsonObject, JsonObject]:
+    """What makes the sandbox tighter, and what does not."""
+    kept: JsonObject = {}
+    loosening: JsonObject = {}
+    for key, value in own.items():
+        if key == "limits" and isinstance(value, dict):
+            said, limits = cast(JsonObject, value), as_object(users.get(key)) or {}
+            lower = {name: each for name, each in said.items() if _lower(each, limits.get(name))}
+            kept[key] = lower
+            higher = {name: each for name, each in said.items() if name not in lower}
+        elif key == "mode":
+            mode = users.get(key, "off")
+            higher = value if value != mode and value not in _SANDBOXES.get(mode, ()) else None
+        else:
+            higher = value if key == "writable" or (key == "network" and value is not False) else None
+        if higher:
+            loosening[key] = higher
+            notes.append(f"sandbox.{key} is ignored: a project can only tighten it")
+        elif key not in kept:
+            kept[key] = value
+    return kept, loosening
+
+
+def _lower(value: object, limit: object) -> bool:
+    return not isinstance(limit, int) or (isinstance(value, int) and value <= limit)

@@ -8,7 +8,7 @@ from acp_agent.config import command_lists, paths
 from acp_agent.config.layers import Layer, merge, restrain, trusted, with_sources
 from acp_agent.config.problems import Problem
 from acp_agent.config.reading import JsonObject, as_object, read_file
-from acp_agent.config.schema import Settings, expanded_permission
+from acp_agent.config.schema import Settings, expanded_permission, expanded_sandbox
 from acp_agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def _read_files(cwd: Path, env: Mapping[str, str], *, given: bool) -> _Files:
     restrained = restrain(
         _expanded(reading.data),
         turns=_turn_limit(found.layers),
-        mode=_mode(found.layers),
+        mode=_section(found.layers, "permission").get("mode"),
+        sandbox=_section(found.layers, "sandbox"),
         known=frozenset(Settings._fields),
     )
     trust: Trust | None = None
@@ -143,9 +144,8 @@ def _turn_limit(layers: Sequence[Layer]) -> int:
     return turns if type(turns) is int and turns >= 1 else Settings().max_agent_turns
 
 
-def _mode(layers: Sequence[Layer]) -> object:
-    permission = as_object(merge(layers).get("permission"))
-    return permission.get("mode") if permission else None
+def _section(layers: Sequence[Layer], key: str) -> JsonObject:
+    return as_object(merge(layers).get(key)) or {}
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -160,6 +160,8 @@ def _expanded(data: JsonObject) -> JsonObject:
     result = {key: value for key, value in data.items() if key != "$schema"}
     if "permission" in result:
         result["permission"] = expanded_permission(result["permission"])
+    if "sandbox" in result:
+        result["sandbox"] = expanded_sandbox(result["sandbox"])
     return result
 
 

@@ -20,6 +20,7 @@ Action = Literal["allow", "ask", "deny"]
 ServerType = Literal["http", "sse"]
 
 Terminal = Literal["auto", "editor", "agent"]
+SandboxMode = Literal["off", "auto", "required", "bwrap", "landlock"]
 
 OUTSIDE: tuple[Literal["read", "edit"], ...] = ("read", "edit")
 """The operations that `external_directory` is about."""
@@ -110,6 +111,24 @@ class Environment(NamedTuple):
     """The setting's name, `pass`, is a word of the language."""
 
 
+class CommandLimits(NamedTuple):
+    """What a command may use; None is no limit of ours."""
+
+    memory_mib: int | None = None
+    processes: int | None = None
+    file_mib: int | None = None
+    cpu_secs: int | None = None
+
+
+class SandboxSettings(NamedTuple):
+    """What confines shell commands."""
+
+    mode: SandboxMode = "off"
+    network: bool = False
+    writable: tuple[str, ...] = ()
+    limits: CommandLimits = CommandLimits()
+
+
 class Timeouts(NamedTuple):
     """Longest waits, in seconds."""
 
@@ -145,6 +164,7 @@ class Settings(NamedTuple):
     temperature: float | None = None
     show_command_changes: bool = True
     terminal: Terminal = "auto"
+    sandbox: SandboxSettings = SandboxSettings()
     thought_level: str | None = None
     show_thoughts: bool = True
     slash_aliases: Mapping[str, str] = MappingProxyType({})
@@ -175,6 +195,11 @@ def expanded_permission(value: object) -> object:
     if not isinstance(rules, list):
         return permission
     return {**permission, "rules": [_long_names(rule) for rule in cast("list[object]", rules)]}
+
+
+def expanded_sandbox(value: object) -> object:
+    """The short form `"auto"` written out."""
+    return {"mode": value} if isinstance(value, str) else value
 
 
 def _long_names(rule: object) -> object:
@@ -215,6 +240,11 @@ def settings_of(data: JsonObject) -> Settings:
         fields["permission"] = PermissionSettings(**permission)
     if "environment" in fields:
         fields["environment"] = Environment(tuple(fields["environment"].get("pass", ())))
+    if "sandbox" in fields:
+        sandbox: dict[str, Any] = dict(cast("JsonObject", expanded_sandbox(fields["sandbox"])))
+        limits = CommandLimits(**sandbox.pop("limits", {}))
+        writable = tuple(sandbox.pop("writable", ()))
+        fields["sandbox"] = SandboxSettings(**sandbox, writable=writable, limits=limits)
     if "timeouts" in fields:
         fields["timeouts"] = Timeouts(**fields["timeouts"])
     if "remote" in fields:

@@ -119,6 +119,13 @@ def _headers(value: object, _: JsonObject) -> Remark | None:
     return None
 
 
+def _folders(value: object, _: JsonObject) -> Remark | None:
+    for folder in cast("list[str]", value):
+        if not folder.startswith(("/", "~/")) or "\0" in folder:
+            return Remark("has a folder that is not absolute", "begin it with / or ~/")
+    return None
+
+
 CHECKS: Mapping[tuple[str, ...], Callable[[object, JsonObject], Remark | None]] = {
     ("providers", _ANY, "base_url"): _endpoint,
     ("providers", _ANY, "api_key"): _key,
@@ -126,5 +133,6 @@ CHECKS: Mapping[tuple[str, ...], Callable[[object, JsonObject], Remark | None]] 
     ("providers", _ANY, "headers"): _headers,
     ("mcp_servers", _ANY, "url"): _address,
     ("mcp_servers", _ANY, "headers"): _headers,
+    ("sandbox", "writable"): _folders,
 }
 """By key path: what is said against a value that the schema takes, given the object around it."""

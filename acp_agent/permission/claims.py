@@ -21,8 +21,10 @@ class Claim(NamedTuple):
     read, edit: `resource` is the real absolute path, links and `..` resolved.
     execute: `resource` is the command as it will run; `argv` its words after quote removal,
     None when the command was not understood.
+    edit, network: `argv` is the command that does it, when it is what the command is for; None for
+    the shell's own redirects and for tools.
     mcp: `server/tool`. A reason says that it is no longer what was allowed; then it is always asked about.
-    network: the host. meta: the name of what happens (a plan, a question).
+    network: `resource` is the host. meta: the name of what happens (a plan, a question).
     """
 
     operation: Operation

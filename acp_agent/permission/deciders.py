@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from acp_agent.permission.claims import Claim
+from acp_agent.permission.containment import UNCONTAINED, Containment, relaxed
 from acp_agent.permission.floor import forbidden
-from acp_agent.permission.patterns import is_literal
-from acp_agent.permission.programs import reads_only
+from acp_agent.permission.hosts import is_guarded
+from acp_agent.permission.patterns import command_text, is_literal
+from acp_agent.permission.programs import destroys, reads_only
 from acp_agent.permission.protected import protected
 from acp_agent.permission.rules import SEVERITY, matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from acp_agent.permission.claims import Claim
     from acp_agent.permission.grants import Grants
     from acp_agent.permission.modes import Mode
     from acp_agent.permission.places import Places
@@ -63,6 +65,8 @@ class Situation(NamedTuple):
     """Rules of the environment, a list of its own: what it denies no other rule allows."""
     tool: str = ""
     """The tool that is called, as the model knows it."""
+    containment: Containment = UNCONTAINED
+    """What holds for this call whatever it does."""
 
 
 class _Settled(NamedTuple):
@@ -87,7 +91,7 @@ def decide(claims: Sequence[Claim], situation: Situation) -> Decision:
     return Decision(verdict, trace, reason)
 
 
-_LAST = frozenset(("accept mode", "repeated refusals"))
+_LAST = frozenset(("accept mode", "sandbox", "repeated refusals"))
 """They have the last word, after the first opinion."""
 
 
@@ -101,8 +105,10 @@ def settled(decision: Decision) -> tuple[Vote, ...]:
 
 
 def asked(claims: Sequence[Claim], situation: Situation) -> tuple[Claim, ...]:
-    """Those of the claims that would have to be asked about."""
-    return tuple(claim for claim in claims if _settle(claim, situation).decided.verdict == "ask")
+    """Those of the claims that would have to be asked about, without what follows from another of them."""
+    asking = tuple(claim for claim in claims if _settle(claim, situation).decided.verdict == "ask")
+    commands = {claim.argv for claim in asking if claim.operation == "execute"} - {None}
+    return tuple(claim for claim in asking if claim.operation == "execute" or claim.argv not in commands)
 
 
 def _settle(claim: Claim, situation: Situation) -> _Settled:
@@ -116,10 +122,11 @@ def _settle(claim: Claim, situation: Situation) -> _Settled:
             decided = vote
     assert decided is not None, "the last decider always has an opinion"
     if decided.verdict == "ask":
-        vote = _accepted(claim, decided, situation)
-        votes.append(vote)
-        if vote.verdict is not None:
-            decided = vote
+        for soften in (_accepted, _contained):
+            vote = soften(claim, decided, situation)
+            votes.append(vote)
+            if vote.verdict is not None:
+                decided = vote
     return _Settled(tuple(votes), decided)
 
 
@@ -209,6 +216,28 @@ def _configured(claim: Claim, situation: Situation) -> _Opinion:
     return (rule.action, _ruled(rule)) if rule else _NONE
 
 
+def _for_its_command(claim: Claim, situation: Situation) -> _Opinion:
+    """A command that a rule or a grant allows may do what it is for: change files here, reach hosts."""
+    if not claim.argv or claim.operation not in ("edit", "network"):
+        return _NONE
+    if (claim.operation == "edit" and not claim.inside) or is_guarded(claim.resource):
+        return _NONE
+    if situation.mode == "restrictive" and claim.operation == "edit":
+        return _NONE
+    if claim.operation == "network" and any(_names_hosts(rule) for rule in situation.rules):
+        return _NONE
+    command = Claim("execute", command_text(claim.argv), claim.argv)
+    verdict, why = _granted(command, situation)
+    if verdict is None:
+        verdict, why = _configured(command, situation)
+    return ("allow", f"what `{claim.argv[0]}` is for; {why}") if verdict == "allow" else _NONE
+
+
+def _names_hosts(rule: Rule) -> bool:
+    """Who lists the hosts that may be reached means that others may not."""
+    return rule.operation == "network" and rule.action == "allow"
+
+
 def _built_in(claim: Claim, situation: Situation) -> _Opinion:
     if claim.operation == "execute":
         return _command(claim)
@@ -226,7 +255,7 @@ def _command(claim: Claim) -> _Opinion:
         return "ask", claim.reason or "not understood"
     if reads_only(claim.argv):
         return ("allow", "it only reads") if claim.inside else _NONE
-    return "ask", f"`{claim.resource}` is not known to only read"
+    return "ask", destroys(claim.argv) or f"`{claim.resource}` is not known to only read"
 
 
 def _file(claim: Claim, situation: Situation) -> _Opinion:
@@ -262,8 +291,14 @@ def _default(claim: Claim, situation: Situation) -> _Opinion:
     return "ask", "nothing says that it is allowed"
 
 
+def _unconfinable(claim: Claim, situation: Situation) -> _Opinion:
+    refusal = situation.containment.refusal
+    return ("deny", refusal) if refusal and claim.operation == "execute" else _NONE
+
+
 DECIDERS: tuple[tuple[str, Callable[[Claim, Situation], _Opinion]], ...] = (
     ("hard floor", _floor),
+    ("required sandbox", _unconfinable),
     ("way of working", _way_of_working),
     ("configured denials", _configured_denial),
     ("plan mode", _planning),
@@ -272,6 +307,7 @@ DECIDERS: tuple[tuple[str, Callable[[Claim, Situation], _Opinion]], ...] = (
     ("secrets", _secret),
     ("session grants", _granted),
     ("configured rules", _configured),
+    ("rules for its command", _for_its_command),
     ("built-in rules", _built_in),
     ("outside the workspace", _outside),
     ("default", _default),
@@ -291,6 +327,17 @@ def _accepted(claim: Claim, decided: Vote, situation: Situation) -> Vote:
     if decided.decider in ("guarded files", "secrets"):
         return Vote("accept mode", claim, None, f"{decided.decider} are not accepted unasked")
     return Vote("accept mode", claim, "allow", "the mode accepts what stays in the workspace")
+
+
+def _contained(claim: Claim, decided: Vote, situation: Situation) -> Vote:
+    why = ""
+    if situation.by_command and situation.containment.whole and decided.decider in _SOFTENED:
+        why = relaxed(claim, situation.mode, situation.containment)
+    return Vote("sandbox", claim, "allow" if why else None, why)
+
+
+_SOFTENED = frozenset(("built-in rules", "outside the workspace"))
+"""A sandbox answers what these ask; what a person has set, secrets and guarded files are asked as ever."""
 
 
 def _repeated(claims: Sequence[Claim], worst: Vote, situation: Situation) -> Vote:

@@ -14,9 +14,11 @@ from acp_agent.permission.places import real
 from acp_agent.permission.programs import examine, facts, program_name
 from acp_agent.permission.protected import protected
 from acp_agent.permission.script import Word
+from acp_agent.permission.toolchains import decided_by_project
 
 if TYPE_CHECKING:
     from acp_agent.permission.places import Places
+    from acp_agent.permission.programs import Use
 
 _BRACKETS = frozenset(("[", "]", "[[", "]]"))
 _ACTIVE = re.compile(r"\\(.)|([^\w*?~@%+=:,./-])", re.DOTALL)
@@ -55,7 +57,7 @@ def distrust(
     name = program_name(program)
     if name is None or line[0].tilde:
         return line, f"`{program}` is named by its path"
-    if any(word.unknown for word in line):
+    if any(word.unknown for word in line) or "\0" in program:
         return line, "part of it is not known before it runs"
     by_path = "/" in program
     why = _foreign(program, places) if by_path else ""
@@ -78,14 +80,12 @@ def _surprise(name: str, line: tuple[Word, ...], folders: tuple[str, ...], place
     if patterns and (facts().reads[name].counts_operands or name == "printf"):
         return "a pattern may name more files than it reads"
     use = examine((name, *(word.text for word in line[1:])))
-    samples = protected(places.home).samples
-    for pattern in use.globs if use else ():
-        if pattern.startswith("!"):
-            continue
-        if any(char in pattern for char in "{}\\"):
-            return f"{pattern} is not understood"
-        if any(fnmatch(each.casefold(), os.path.basename(pattern).casefold()) for each in samples):
-            return f"{pattern} also names files that hold secrets"
+    decided = decided_by_project(name, use, folders, places) if use else ""
+    if decided:
+        return decided
+    unclear = _unclear_glob(use, places) if use else ""
+    if unclear:
+        return unclear
     for word in line[1:]:
         if word.text == "--":
             break
@@ -95,6 +95,18 @@ def _surprise(name: str, line: tuple[Word, ...], folders: tuple[str, ...], place
             and any(_an_option(word.pattern, each) for each in folders)
         ):
             return f"{word.text} names a file that would be taken for an option"
+    return ""
+
+
+def _unclear_glob(use: Use, places: Places) -> str:
+    samples = protected(places.home).samples
+    for pattern in use.globs:
+        if pattern.startswith("!"):
+            continue
+        if any(char in pattern for char in "{}\\"):
+            return f"{pattern} is not understood"
+        if any(fnmatch(each.casefold(), os.path.basename(pattern).casefold()) for each in samples):
+            return f"{pattern} also names files that hold secrets"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -13,8 +14,6 @@ from acp_agent.permission.places import is_inside
 from acp_agent.permission.script import STARTS_ITSELF
 
 if TYPE_CHECKING:
-    import re
-
     from acp_agent.permission.claims import Claim
     from acp_agent.permission.places import Places
 
@@ -42,8 +41,21 @@ def forbidden(claim: Claim, places: Places) -> str | None:
     """Why the claim is never allowed; None when the floor has nothing against it."""
     if claim.operation == "execute":
         return _command(claim)
-    if claim.operation == "edit":
-        return _edit(claim, places)
+    if claim.operation in ("read", "edit"):
+        return _odd_name(claim.resource) or (_edit(claim, places) if claim.operation == "edit" else None)
+    return None
+
+
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?::.*)?", re.IGNORECASE)
+
+
+def _odd_name(path: str) -> str | None:
+    """Names that Windows takes for another machine or for a device, wherever the agent runs."""
+    name = os.path.basename(path)
+    if name.startswith("\\\\") or path.startswith("//"):
+        return f"{path} is a name of another machine or of a device"
+    if _DEVICE.fullmatch(name) and (os.name == "nt" or not os.path.lexists(path)):
+        return f"{name} is the name of a device"
     return None
 
 
@@ -76,6 +88,10 @@ def _edit(claim: Claim, places: Places) -> str | None:
     folder = (path[:-2] or "/") if everything else path
     if not places.inside(folder) and any(pattern.fullmatch(folder) for pattern in floor.removed):
         return f"{path} is part of the system"
+    if claim.reason.startswith(REMOVES) and os.path.basename(folder).casefold() == ".git":
+        repository = os.path.dirname(folder)
+        if any(is_inside(root, repository) for root in places.roots):
+            return f"{path} is the history of the workspace"
     if is_inside(places.home, folder):
         return f"{path} is or holds the home folder"
     if places.holds_a_root(folder) and not (everything and folder in places.roots):

@@ -26,6 +26,7 @@ from acp_agent.permission.asking import (
     options_for,
 )
 from acp_agent.permission.claims import Claim, digest
+from acp_agent.permission.containment import UNCONTAINED, Containment, left
 from acp_agent.permission.deciders import (
     DENIALS,
     Decision,
@@ -142,6 +143,8 @@ class Gate:
         self.mode: Mode = mode
         self.denied: frozenset[str] = frozenset()
         """What never happens, as long as it is in here: see Situation."""
+        self.containment: Callable[[], Containment] = lambda: UNCONTAINED
+        """What a sandbox guarantees about the commands that run now."""
         self._rules = tuple(rules)
         self._policy = policy
         self._asker = asker
@@ -294,6 +297,7 @@ class Gate:
             any(claim.operation == "execute" for claim in claims),
             self._policy.imposed,
             tool,
+            left(claims, self.containment(), self._places),
         )
 
     def _question(self, call: PendingCall, claims: tuple[Claim, ...], decision: Decision) -> Question:

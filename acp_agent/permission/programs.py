@@ -1,6 +1,7 @@
 """What is known of programs: which command lines only read, and which run something else.
 
-All of it is about the words alone; what lies on the disk is judged in `shell`.
+All of it is about the words alone; what lies on the disk is judged in `execution` and `toolchains`.
+The table is programs.json, its form programs.schema.json.
 """
 
 from __future__ import annotations
@@ -8,22 +9,20 @@ from __future__ import annotations
 import os
 import re
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_agent.permission.data import as_table, load, only, words
-from acp_agent.permission.usage import Spec, scan
+from acp_agent.permission.checks import CHECKS
+from acp_agent.permission.data import Table, as_table, load, only, words
+from acp_agent.permission.finding import find
+from acp_agent.permission.usage import Spec, specs
 from acp_agent.permission.wrappers import comes_down_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from acp_agent.permission.data import Table
-    from acp_agent.permission.usage import Scan
-
-
 LONGEST_START = 3
-"""Words of the longest start of a command line in `runs_others`."""
+"""Words of the longest start of a command line in the tables."""
 
 
 class Use(NamedTuple):
@@ -41,6 +40,14 @@ class Use(NamedTuple):
     """Whether that includes files whose names begin with a dot."""
     globs: tuple[str, ...] = ()
     """Names of the files that it looks into; empty for all."""
+    files: tuple[str, ...] = ()
+    """Values of options that name files which it shows."""
+    follows: bool = False
+    """A recursive reader goes where links lead."""
+    unless: tuple[str, ...] = ()
+    """Files by which a project decides what runs; one of them, and all this does not hold."""
+    calls: tuple[str, ...] = ()
+    """Programs that it runs, found as the shell finds them."""
 
 
 def reads_only(argv: Sequence[str]) -> bool:
@@ -70,33 +77,133 @@ def program_name(word: str) -> str | None:
     return name if not folder or folder in facts().system_folders else None
 
 
+@lru_cache(maxsize=1024)
 def examine(argv: tuple[str, ...]) -> Use | None:
-    """Reads a command line; None when nothing is known of the program `argv[0]`."""
+    """Reads a command line; None when nothing is known of how the program `argv[0]` reads."""
     name = argv[0]
     if name == "command":
         return Use() if argv[1:2] in (("-v",), ("-V",)) else None
     spec = facts().reads.get(name)
     if spec is None:
         return None
-    if name == "find":
-        return _find(argv)
-    if name == "git":
-        return _git(argv)
-    found = _Words(argv, spec, 1)
-    check = _CHECKS.get(name)
-    if check and not found.refused:
-        found.refused = check(argv, found.scan)
-    return found.use()
+    return _found(argv) if name == "find" else _use(argv, spec, 1)
+
+
+def _use(argv: tuple[str, ...], spec: Spec, start: int) -> Use:
+    rest = argv[start:]
+    use = Use()
+    if not (len(rest) == 1 and rest[0] in spec.alone):
+        use = _subcommand(argv, spec, start) if spec.subcommands else _Words(argv, spec, start).use()
+    return use._replace(unless=use.unless + spec.unless, calls=use.calls + spec.calls)
+
+
+def _subcommand(argv: tuple[str, ...], spec: Spec, start: int) -> Use:
+    index = start
+    while index < len(argv) and argv[index] in spec.allowed.plain:
+        index += 1
+    if index == len(argv):
+        return Use("" if spec.bare else argv[-1])
+    if index + 1 == len(argv) and argv[index] in spec.alone:
+        return Use()
+    inner = spec.subcommands.get(argv[index])
+    return Use(argv[index]) if inner is None else _use(argv, inner, index + 1)
+
+
+class _Words:
+    """The words of one command line, told apart as its entry in the table says."""
+
+    def __init__(self, argv: Sequence[str], spec: Spec, start: int) -> None:
+        self._argv = argv
+        self._spec = spec
+        self.scan = spec.scan(argv, start)
+        self.refused = "" if spec.anything else self.scan.refused or self._refused_for_operands()
+        if spec.check and not self.refused:
+            self.refused = CHECKS[spec.check](argv, self.scan, spec)
+
+    def _refused_for_operands(self) -> str:
+        spec, operands = self._spec, self.scan.operands
+        if spec.operands == "never":
+            return self._argv[-1]
+        if len(operands) > spec.most_operands:
+            return self._argv[operands[spec.most_operands]]
+        if not all(self.scan.has(group) for group in spec.needs):
+            return self._argv[0]
+        if spec.first_operand and not (spec.bare and not operands):
+            first = self._argv[operands[0]] if operands else ""
+            if first not in spec.first_operand:
+                return first or self._argv[-1]
+        if spec.operands_only_with and operands and not self.scan.has(spec.operands_only_with):
+            return self._argv[operands[0]]
+        return ""
+
+    def use(self) -> Use:
+        spec, operands = self._spec, self.scan.operands
+        files = tuple(self.scan.values_of(spec.files))
+        if spec.operands in ("text", "none", "never"):
+            return Use(self.refused, files=files)
+        if spec.operands == "names" or self.scan.has(spec.without_pattern):
+            return Use(self.refused, names=operands, files=files)
+        if spec.operands == "pattern" and not self.scan.has(spec.patterns):
+            operands = operands[1:]
+        always = spec.recursive == ("always",)
+        return Use(
+            self.refused,
+            contents=operands,
+            recursive=always or self.scan.has(spec.recursive),
+            shows_hidden=not always,
+            globs=tuple(self.scan.values_of(spec.globs)),
+            files=files,
+            follows=_follows_links(self._argv),
+        )
+
+
+def _follows_links(argv: Sequence[str]) -> bool:
+    """Whether a recursive reader goes where links lead: grep -R and diff do, grep -r and rg do not."""
+    options = [word for word in argv[1:] if word.startswith("-")]
+    spelled = any("R" in each for each in options if not each.startswith("--"))
+    return argv[0].endswith("diff") or spelled or "--dereference-recursive" in options
+
+
+def _found(argv: tuple[str, ...]) -> Use:
+    """`find`; the commands that it runs are read as well."""
+    found = find(argv)
+    shows = False
+    for command in found.commands:
+        inner = judged(command)
+        use = examine(inner) if inner and program_name(inner[0]) == inner[0] else None
+        if use is None or use.refused or not _names_what_is_found(inner, use):
+            return Use(command[0], names=found.places)
+        shows = shows or bool(use.contents or use.files or use.recursive)
+    if not shows or found.refused:
+        return Use(found.refused, names=found.places)
+    return Use(
+        contents=found.places, names=found.places, recursive=True, globs=found.globs, follows=found.follows
+    )
+
+
+def _names_what_is_found(argv: tuple[str, ...], use: Use) -> bool:
+    """Whether each {} is an operand. In a script or an option, the name of a file would mean something."""
+    spec = facts().reads[argv[0]]
+    given = [index for index, word in enumerate(argv) if "{}" in word]
+    operands = (*use.contents, *use.names)
+    return spec.anything or all(argv[index] == "{}" and index in operands for index in given)
+
+
+# What a wildcard in a rule does not reach ----------------------------------------------------------
 
 
 def runs_others(argv: Sequence[str]) -> tuple[str, ...]:
-    """The words by which this command line may run another program or change where settings come from."""
+    """The words by which this command line does what a wildcard in a rule does not allow.
+
+    It may run another program, change where settings come from, or destroy what cannot be got back.
+    """
     name = os.path.basename(argv[0])
     table = facts()
     found = list(_listed(argv, table.runs_others))
     many = any(prefix == name for prefix in table.by_subcommand)
     if many and len(argv) > 1 and argv[1].startswith("-") and argv[1] not in ("--version", "--help"):
         found.insert(0, argv[1])
+    found.extend(word for word in _destructive(argv) if word not in found)
     return tuple(found)
 
 
@@ -117,6 +224,32 @@ def _listed(argv: Sequence[str], table: Mapping[str, tuple[str, ...]]) -> Iterat
             yield from _listed(line[count:], table)
 
 
+def destroys(argv: Sequence[str]) -> str:
+    """Why what this command line does may not be got back, for a person; empty when nothing says so."""
+    found = _destructive(argv)
+    return f"`{found[0]}` destroys what cannot be got back" if found else ""
+
+
+_STATEMENT = re.compile(
+    r"\b(?:drop\s+\w+|truncate\s+\w+|delete\s+from|alter\s+table\b.*\bdrop)\b", re.I | re.S
+)
+
+
+def _destructive(argv: Sequence[str]) -> list[str]:
+    table, found = facts(), list[str]()
+    name = os.path.basename(argv[0]) if argv else ""
+    if name in table.sql_clients:
+        found.extend(word for word in argv[1:] if _STATEMENT.search(word))
+    for named, spelled in table.destroys.get(name, ()):
+        given = iter(argv[1:])
+        if not all(any(word == each for word in given) for each in named):
+            continue
+        if not spelled:
+            found.append(named[-1])
+        found.extend(word for word in given if any(_hits(word, each) for each in spelled))
+    return found
+
+
 def _hits(word: str, listed: str) -> bool:
     if fnmatchcase(word, listed):
         return True
@@ -126,128 +259,22 @@ def _hits(word: str, listed: str) -> bool:
     return bool(short and re.match(r"-\w", word) and short[1] in word.partition("=")[0])
 
 
-# Single programs -----------------------------------------------------------------------------------
-
-
-class _Words:
-    """The words of one command line, told apart as its entry in the table says."""
-
-    def __init__(self, argv: Sequence[str], spec: Spec, start: int) -> None:
-        self._argv = argv
-        self._spec = spec
-        self.scan = scan(argv, start, spec.allowed, numbers=spec.numbers)
-        self.refused = "" if spec.anything else self.scan.refused or self._operands_refused()
-
-    def _operands_refused(self) -> str:
-        spec, operands = self._spec, self.scan.operands
-        if len(operands) > spec.most_operands:
-            return self._argv[operands[spec.most_operands]]
-        if spec.first_operand and not (spec.bare and not operands):
-            first = self._argv[operands[0]] if operands else ""
-            if first not in spec.first_operand:
-                return first or self._argv[-1]
-        if spec.operands_only_with and operands and not self._has(spec.operands_only_with):
-            return self._argv[operands[0]]
-        return ""
-
-    def _has(self, names: Sequence[str]) -> bool:
-        return any(name in names for name, _ in self.scan.given)
-
-    def use(self) -> Use:
-        spec, operands = self._spec, self.scan.operands
-        if spec.operands in ("text", "none"):
-            return Use(self.refused)
-        if spec.operands == "names" or self._has(spec.without_pattern):
-            return Use(self.refused, names=operands)
-        if spec.operands == "pattern" and not self._has(spec.patterns):
-            operands = operands[1:]
-        always = spec.recursive == ("always",)
-        globs = tuple(value for name, value in self.scan.given if name in spec.globs)
-        return Use(
-            self.refused,
-            contents=operands,
-            recursive=always or self._has(spec.recursive),
-            shows_hidden=not always,
-            globs=globs,
-        )
-
-
-def _printf(argv: Sequence[str], found: Scan) -> str:
-    # %n assigns to a variable, whose name may hold a command substitution.
-    form = argv[found.operands[0]] if found.operands else ""
-    return form if re.search(r"%[^a-zA-Z%]*[hlLjzt]*n", form) else ""
-
-
-_SED_SCRIPT = re.compile(
-    r"(?:\d+|\$)(?:,(?:\d+|\$))?[pdq]"
-    r"|/(?:[^/\\\n]|\\[^\n])*/[pd]"
-    r"|s/(?:[^/\\\n]|\\[^\n])*/(?:[^/\\\n]|\\[^\n])*/[gpiI0-9]*"
-)
-
-
-def _sed(argv: Sequence[str], found: Scan) -> str:
-    script = argv[found.operands[0]] if found.operands else "sed"
-    return "" if _SED_SCRIPT.fullmatch(script) else script
-
-
-def _date(argv: Sequence[str], found: Scan) -> str:
-    return next((argv[index] for index in found.operands if not argv[index].startswith("+")), "")
-
-
-_CHECKS = {"printf": _printf, "sed": _sed, "date": _date}
-
-_FIND_TESTS = {
-    0: "-empty -executable -readable -writable -print -print0 -ls -prune -quit -not -a -o -and -or "
-    "-true -false -depth -xdev -mount -follow -nouser -nogroup -daystart -noleaf -ignore_readdir_race "
-    "-noignore_readdir_race ! ( ) , -H -L -P",
-    1: "-name -iname -path -ipath -wholename -iwholename -lname -ilname -regex -iregex "
-    "-regextype -type -xtype -maxdepth -mindepth -size -mtime -mmin -atime -amin -ctime -cmin "
-    "-newer -anewer -cnewer -perm -user -group -uid -gid -links -inum -samefile -printf -used -fstype",
-}
-_FIND_ARITY = {test: count for count, tests in _FIND_TESTS.items() for test in tests.split()}
-
-
-def _find(argv: Sequence[str]) -> Use:
-    index, places = 1, list[int]()
-    while index < len(argv) and argv[index] in ("-H", "-L", "-P"):
-        index += 1
-    while index < len(argv) and not argv[index].startswith("-") and argv[index] not in ("!", "(", ","):
-        places.append(index)
-        index += 1
-    while index < len(argv):
-        test = argv[index]
-        arity = 1 if re.fullmatch(r"-newer[aBcm][aBcmt]", test) else _FIND_ARITY.get(test)
-        if arity is None or index + arity >= len(argv):
-            return Use(test, names=tuple(places))
-        index += 1 + arity
-    return Use(names=tuple(places))
-
-
-def _git(argv: tuple[str, ...]) -> Use:
-    table, index = facts(), 1
-    while index < len(argv) and argv[index] in table.git_globals:
-        index += 1
-    if argv[index:] in ((), ("--version",), ("version",)):
-        return Use()
-    spec = table.git.get(argv[index])
-    if spec is None:
-        return Use(argv[index])
-    return _Words(argv, spec, index + 1).use()
-
-
 # The table -----------------------------------------------------------------------------------------
 
 
 class Facts(NamedTuple):
+    programs: dict[str, Table]
+    """Every entry as it stands in the table."""
     reads: dict[str, Spec]
-    git: dict[str, Spec]
-    git_globals: frozenset[str]
     builtins: frozenset[str]
     system_folders: frozenset[str]
     changes_what_follows: frozenset[str]
     shells: frozenset[str]
     runs_others: dict[str, tuple[str, ...]]
     goes_further: dict[str, tuple[str, ...]]
+    destroys: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]]
+    """By program: words that have to be there in this order, and those of which one destroys."""
+    sql_clients: frozenset[str]
     by_subcommand: tuple[str, ...]
     by_program: tuple[str, ...]
     interpreters: frozenset[str]
@@ -258,21 +285,20 @@ class Facts(NamedTuple):
 def facts() -> Facts:
     """The table in programs.json."""
     table = load("programs.json")
-    only(table, "programs.json", "reads", "git", *_LISTS, "runs_others", "goes_further")
-    git = as_table(table.get("git"), "git")
-    only(git, "git", "global", "subcommands")
-    others = as_table(table.get("runs_others"), "runs_others")
-    further = as_table(table.get("goes_further"), "goes_further")
+    only(table, "programs.json", "$schema", "programs", *_LISTS, *_BY_START)
+    programs = dict(_entries(as_table(table.get("programs"), "programs")))
+    others, further, destroying = (dict(_by_start(table, key)) for key in _BY_START)
     return Facts(
-        dict(_specs(as_table(table.get("reads"), "reads"))),
-        dict(_specs(as_table(git.get("subcommands"), "subcommands"))),
-        frozenset(words(git, "global")),
+        programs,
+        dict(specs({name: entry["reads"] for name, entry in programs.items() if "reads" in entry})),
         frozenset(words(table, "builtins")),
         frozenset(words(table, "system_folders")),
         frozenset(words(table, "changes_what_follows")),
         frozenset(words(table, "shells")),
-        {name: words(others, name) for name in others if name != "about"},
-        {name: words(further, name) for name in further if name != "about"},
+        others,
+        further,
+        _by_program(destroying),
+        frozenset(words(table, "sql_clients")),
         words(table, "grant_by_subcommand"),
         words(table, "grant_by_program"),
         frozenset(words(table, "interpreters")),
@@ -280,6 +306,7 @@ def facts() -> Facts:
     )
 
 
+_BY_START = ("runs_others", "goes_further", "destroys")
 _LISTS = (
     "builtins",
     "system_folders",
@@ -289,13 +316,31 @@ _LISTS = (
     "grant_by_program",
     "interpreters",
     "launchers",
+    "sql_clients",
 )
 
 
-def _specs(table: Table) -> Iterator[tuple[str, Spec]]:
+def _by_start(table: Table, key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Words by the start of a command line."""
+    listed = as_table(table.get(key), key)
+    return ((start, words(listed, start)) for start in listed if start != "about")
+
+
+def _by_program(
+    table: Mapping[str, tuple[str, ...]],
+) -> dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]]:
+    found: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for start, spelled in table.items():
+        program, *named = start.split()
+        found.setdefault(program, []).append((tuple(named), spelled))
+    return found
+
+
+def _entries(table: Table) -> Iterator[tuple[str, Table]]:
     for name, value in table.items():
         entry = as_table(value, name)
         same_as = entry.get("same_as")
         if isinstance(same_as, str):
-            entry = as_table(table.get(same_as), same_as)
-        yield name, Spec(entry, name)
+            entry = {**as_table(table.get(same_as), same_as), **entry}
+        only(entry, name, "same_as", "reads", "writes", "reaches", "examples")
+        yield name, entry

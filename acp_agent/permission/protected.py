@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -12,7 +13,6 @@ from acp_agent.permission.patterns import any_of, literal, path_pattern
 from acp_agent.permission.places import real
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Iterator
 
     from acp_agent.permission.data import Table
@@ -46,17 +46,27 @@ class Protected(NamedTuple):
         return next((kind.name for kind in self.guarded if kind.pattern.fullmatch(plain)), None)
 
 
+_IGNORED = re.compile(r"[. ](?:/|\Z)|:")
+
+
 def protected(home: str) -> Protected:
     """The table for `home` and the configuration folders that the environment names now."""
     return _compiled(home, _folder("CONFIG", ".config", home), _folder("DATA", ".local/share", home))
 
 
 def plain_path(path: str) -> str:
-    """A path without what some file systems ignore in names: invisible characters, ends in dots or blanks."""
-    if path.isascii() and ". " not in path and "./" not in path and not path.endswith((".", " ")):
+    """A path without what some file systems ignore in names.
+
+    Invisible characters, dots and blanks at the end, and what follows a colon: a stream of the file.
+    """
+    if path.isascii() and not _IGNORED.search(path):
         return path
     visible = "".join(c for c in unicodedata.normalize("NFKC", path) if unicodedata.category(c) != "Cf")
-    return "/".join(part.rstrip(" .") or part for part in visible.split("/"))
+    return "/".join(_plain_name(part) for part in visible.split("/"))
+
+
+def _plain_name(part: str) -> str:
+    return part.partition(":")[0].rstrip(" .") or part
 
 
 def _folder(kind: str, default: str, home: str) -> str:

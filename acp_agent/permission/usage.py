@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from acp_agent.permission.data import flag, number, only, text, words
+from acp_agent.permission.data import as_table, flag, number, only, text, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from acp_agent.permission.data import Table
+
+
+T = TypeVar("T")
 
 
 def is_number(text: str) -> bool:
@@ -19,12 +22,22 @@ def is_number(text: str) -> bool:
 
 
 class Allowed:
-    """The options a program may be given, noted as `-a`, `-n:` with a value, `--x?` perhaps with one."""
+    """The options a program may be given, noted as `-a`, `-n:` with a value, `--x?` perhaps with one.
+
+    `--x::` takes two words, of which the second is its value.
+    """
 
     def __init__(self, notation: Sequence[str]) -> None:
-        self.valued = frozenset(word[:-1] for word in notation if word.endswith(":"))
+        self.twice = frozenset(word[:-2] for word in notation if word.endswith("::"))
+        self.valued = frozenset(word.rstrip(":") for word in notation if word.endswith(":"))
         self.optional = frozenset(word[:-1] for word in notation if word.endswith("?"))
         self.plain = frozenset(word for word in notation if word[-1] not in ":?")
+
+    def with_plain(self, names: Sequence[str]) -> Allowed:
+        """These, and options without a value that are not among them."""
+        known = self.valued | self.optional
+        self.plain |= {name for name in names if name not in known}
+        return self
 
 
 class Scan(NamedTuple):
@@ -40,11 +53,27 @@ class Scan(NamedTuple):
     def value_of(self, *names: str) -> str | None:
         return next((value for name, value in self.given if name in names), None)
 
+    def values_of(self, names: Sequence[str]) -> Iterator[str]:
+        return (value for name, value in self.given if name in names)
+
+    def has(self, names: Sequence[str]) -> bool:
+        return any(name in names for name, _ in self.given)
+
 
 def scan(
-    argv: Sequence[str], start: int, allowed: Allowed, *, numbers: bool = False, first_only: bool = False
+    argv: Sequence[str],
+    start: int,
+    allowed: Allowed,
+    *,
+    numbers: bool = False,
+    first_only: bool = False,
+    single: bool = False,
 ) -> Scan:
-    """Reads `argv` from the index `start` on: `numbers` allows -5, `first_only` ends at the first operand."""
+    """Reads `argv` from the index `start` on.
+
+    `numbers` allows -5, `first_only` ends at the first operand; with `single` an option of one dash is
+    one name however long it is, and no cluster of letters.
+    """
     reader = _Reader(argv, allowed)
     index = start
     while index < len(argv):
@@ -58,8 +87,10 @@ def scan(
                 break
         elif numbers and is_number(word[1:]):
             reader.given.append((word, ""))
+        elif word.startswith("--"):
+            index = reader.long(index)
         else:
-            index = reader.long(index) if word.startswith("--") else reader.short(index)
+            index = reader.single(index) if single else reader.short(index)
         index += 1
     return Scan(tuple(reader.operands), tuple(reader.given), reader.refused)
 
@@ -100,12 +131,26 @@ class _Reader:
             self._take(name, "")
         return index
 
+    def single(self, index: int) -> int:
+        """Takes an option of one dash that is one name; a number may be attached to it."""
+        word = self._argv[index]
+        if word in self._allowed.valued:
+            return self._next(index, word)
+        if word in self._allowed.plain:
+            self._take(word, "")
+        elif word[:2] in self._allowed.valued and is_number(word[2:]):
+            self._take(word[:2], word[2:])
+        else:
+            self._refuse(word)
+        return index
+
     def _next(self, index: int, name: str) -> int:
-        if index + 1 >= len(self._argv):
+        index += 2 if name in self._allowed.twice else 1
+        if index >= len(self._argv):
             self._refuse(name)
             return index
-        self._take(name, self._argv[index + 1])
-        return index + 1
+        self._take(name, self._argv[index])
+        return index
 
     def _take(self, name: str, value: str) -> bool:
         self.given.append((name, value))
@@ -116,7 +161,7 @@ class _Reader:
 
 
 class Spec:
-    """One entry of the table of programs that only read."""
+    """How a program, or one subcommand of it, is used to read; an entry of the table."""
 
     def __init__(self, table: Table, where: str) -> None:
         only(table, where, *_SPEC_KEYS)
@@ -125,35 +170,94 @@ class Spec:
             raise ValueError(f"{where}: operands cannot be {self.operands}")
         self.anything = flag(table, "anything")
         self.numbers = flag(table, "numbers")
+        self.single = flag(table, "single")
         self.counts_operands = "most_operands" in table
         self.most_operands = number(table, "most_operands", 0 if self.operands == "none" else 1_000_000)
         self.first_operand = words(table, "first_operand")
         self.bare = flag(table, "bare")
+        self.alone = words(table, "alone")
+        self.needs = tuple(tuple(group.split()) for group in groups(table, "needs"))
         self.operands_only_with = words(table, "operands_only_with")
         self.patterns = words(table, "patterns")
         self.without_pattern = words(table, "without_pattern")
         self.globs = words(table, "globs")
         self.recursive = words(table, "recursive")
+        self.files = words(table, "files")
+        self.check = text(table, "check")
+        self.unless = words(table, "unless")
+        self.calls = words(table, "calls")
+        self.subcommands = dict(specs(as_table(table.get("subcommands", {}), where)))
         self._options = words(table, "options")
 
     @cached_property
     def allowed(self) -> Allowed:
         return Allowed(self._options)
 
+    def scan(self, argv: Sequence[str], start: int) -> Scan:
+        return scan(argv, start, self.allowed, numbers=self.numbers, single=self.single)
 
-_OPERANDS = ("contents", "names", "text", "pattern", "none")
+
+def specs(table: Table) -> Iterator[tuple[str, Spec]]:
+    """The entries of a table by name; one may be the same as another."""
+    for name, value in table.items():
+        entry = as_table(value, name)
+        same_as = entry.get("same_as")
+        if isinstance(same_as, str):
+            entry = as_table(table.get(same_as), same_as)
+        yield name, Spec(entry, name)
+
+
+def groups(table: Table, key: str) -> tuple[str, ...]:
+    """A list of texts, each of which is a list of words; a text alone is one such list."""
+    value = table.get(key, [])
+    return (value,) if isinstance(value, str) else words(table, key)
+
+
+_OPERANDS = ("contents", "names", "text", "pattern", "none", "never")
 _SPEC_KEYS = (
     "operands",
     "options",
     "anything",
     "numbers",
+    "single",
     "most_operands",
     "first_operand",
     "bare",
+    "alone",
+    "needs",
     "operands_only_with",
     "patterns",
     "without_pattern",
     "globs",
     "recursive",
-    "special",
+    "files",
+    "check",
+    "unless",
+    "calls",
+    "subcommands",
 )
+
+
+def subcommand(argv: Sequence[str], globals_: Allowed, known: Mapping[str, T]) -> tuple[T | None, int]:
+    """What is known of the subcommand in `argv`, and the index after it.
+
+    A rough reading: an option that is not known is taken to have no value. Names may be two words
+    long, and the longer one counts. "*" stands for every subcommand that is not named.
+    """
+    found = scan(argv, 1, globals_, first_only=True)
+    if not found.operands:
+        return known.get(""), len(argv)
+    index = found.operands[0]
+    two = " ".join(argv[index : index + 2])
+    if two in known and index + 1 < len(argv):
+        return known[two], index + 2
+    return known.get(argv[index], known.get("*")), index + 1
+
+
+def by_name(table: Table, make: Callable[[Table, str], T]) -> dict[str, T]:
+    """The entries of a table whose keys are lists of names, joined by |."""
+    made: dict[str, T] = {}
+    for names, value in table.items():
+        entry = make(as_table(value, names), names)
+        made.update(dict.fromkeys(names.split("|"), entry))
+    return made

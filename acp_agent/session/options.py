@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
+    from acp_agent.workspace.confining import Confining
+    from acp_agent.workspace.sandbox import Mode
 
 DEFAULT_LEVEL = "default"
 """The thought level with which nothing is sent: the model thinks as it does by itself."""
@@ -24,6 +26,13 @@ _LEVELS = {
 }
 """Levels whose name is not just their value."""
 _SWITCHED = {"on": True, "true": True, "off": False, "false": False}
+_SANDBOX: tuple[tuple[Mode, str, str], ...] = (
+    ("off", "Off", "Commands run as you do"),
+    ("auto", "Auto", "In the best sandbox that works here, if one does"),
+    ("required", "Required", "Only in a sandbox"),
+    ("bwrap", "bubblewrap", "Only in bubblewrap"),
+    ("landlock", "Landlock", "Only under Landlock"),
+)
 _MODES = tuple(Choice(mode.id, mode.name, mode.description) for mode in MODES)
 
 
@@ -42,6 +51,7 @@ class Options:
     THOUGHT_LEVEL: ClassVar[str] = "thought_level"
     SHOW_THOUGHTS: ClassVar[str] = "show_thoughts"
     PROJECT_INSTRUCTIONS: ClassVar[str] = "project_instructions"
+    SANDBOX: ClassVar[str] = "sandbox"
 
     def __init__(
         self,
@@ -57,6 +67,8 @@ class Options:
         self._models = tuple(
             Choice(route.name, route.model, group=route.alias) for route in self._routes.values()
         )
+        self.confining: Confining | None = None
+        """What confines the session's commands, if anything could."""
         self._route = routes[0]
         self._level = DEFAULT_LEVEL
         self._switches = {
@@ -115,7 +127,22 @@ class Options:
                 self._switches[self.PROJECT_INSTRUCTIONS],
                 description="Tell the model what AGENTS.md and CLAUDE.md say",
             ),
+            *self._sandbox(),
         )
+
+    def _sandbox(self) -> tuple[Option, ...]:
+        confining = self.confining
+        if confining is None:
+            return ()
+        state = confining.name or ("none works here" if confining.found else "")
+        offered = dict.fromkeys(("off", "auto", "required", confining.mode))
+        choices = (
+            Choice(mode, f"{name} ({state})" if state and mode == confining.mode != "off" else name, about)
+            for mode, name, about in _SANDBOX
+            if mode in offered
+        )
+        about = "Whether commands are kept to the workspace, without network"
+        return (Option(self.SANDBOX, "Sandbox", None, confining.mode, tuple(choices), about),)
 
     def choose(self, option_id: str, value: str | bool) -> tuple[str, ...]:
         """Sets one option; the ids of all that changed. Raises InvalidParams naming what there is."""
@@ -129,6 +156,8 @@ class Options:
     def _set(self, option_id: str, value: str | bool) -> tuple[str, ...]:
         if isinstance(value, bool):
             self._switches[option_id] = value
+        elif option_id == self.SANDBOX and self.confining:
+            self.confining.mode = next(mode for mode, *_ in _SANDBOX if mode == value)
         elif option_id == self.MODE:
             self._gate.mode = next(mode.id for mode in MODES if mode.id == value)
         else:
@@ -152,7 +181,8 @@ class Options:
         """Sets what was changed in a session with these events; what is not possible any more, in words.
 
         The mode yolo does not come back unless the settings say it too: nobody who is here now has
-        chosen it, and the journal may be somebody else's.
+        chosen it, and the journal may be somebody else's. For the same reason no sandbox comes back
+        that is weaker than the one of the settings.
         """
         last: dict[str, object] = {}
         for event in events:
@@ -164,8 +194,9 @@ class Options:
                     last |= {option.id: option.current for option in options if option.id in known}
                 case _:
                     pass
-        order = (self.MODEL, self.THOUGHT_LEVEL, *self._switches, self.MODE)
-        found = (self._restored(option_id, last[option_id]) for option_id in order if option_id in last)
+        order = (self.MODEL, self.THOUGHT_LEVEL, *self._switches, self.SANDBOX, self.MODE)
+        there = {option.id for option in self.all()}
+        found = (self._restored(each, last[each]) for each in order if each in last and each in there)
         return [trouble for trouble in found if trouble]
 
     def _restored(self, option_id: str, value: object) -> str:
@@ -173,11 +204,20 @@ class Options:
         option = next(option for option in self.all() if option.id == option_id)
         if option_id == self.MODE and value == "yolo" != option.current:
             return f"The mode yolo does not come back by itself. The mode is {option.current}."
+        if option_id == self.SANDBOX and _weaker(value, option.current):
+            return f"The sandbox is {option.current!r}, as in the settings: {value!r} would be weaker."
         try:
             self.choose(option_id, value if isinstance(value, bool) else str(value))
         except InvalidParams:
             return f"{option.name} cannot be {value!r} as before. It is {option.current!r}."
         return ""
+
+
+def _weaker(value: object, current: object) -> bool:
+    from acp_agent.workspace.confining import STRICTNESS
+
+    ranks = {mode: rank for mode, rank in STRICTNESS.items() if mode in (value, current)}
+    return any(mode == value and rank < max(ranks.values()) for mode, rank in ranks.items())
 
 
 def _chosen(option: Option, value: str | bool) -> str | bool:

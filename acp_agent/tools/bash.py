@@ -10,6 +10,7 @@ from acp_agent.errors import ToolError
 from acp_agent.events import ShownCommand
 from acp_agent.models.messages import ToolSpec
 from acp_agent.tools.base import ToolResult
+from acp_agent.tools.confined import NEEDS, SWITCHED_OFF, about, hint, needs
 from acp_agent.tools.parameters import Param, Parameters
 from acp_agent.tools.shortening import one_line, relayed, without_middle
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from acp_agent.tools.reviewing import Reviewing
     from acp_agent.workspace.output import Whole
     from acp_agent.workspace.processes import CommandSpec, Exit
+    from acp_agent.workspace.sandbox import Confined
     from acp_agent.workspace.terminals import Consoles, TerminalRun
 
 log = logging.getLogger(__name__)
@@ -31,11 +33,13 @@ SHOWN_CHARACTERS = 120 << 10
 LEFT_BEHIND = "Processes it had left in the background were ended."
 ONLY_THE_END = "The editor kept only the end of the output."
 
-PARAMETERS = Parameters(Param("command"), Param("timeout", "number", "Seconds", optional=True, minimum=1))
+_PARAMS = (Param("command"), Param("timeout", "number", "Seconds", optional=True, minimum=1))
+PARAMETERS = Parameters(*_PARAMS)
 DESCRIPTION = (
     "Run a shell command in the working directory. It has no input and no terminal, and what it "
     "leaves in the background is ended."
 )
+_SPEC = ToolSpec("bash", DESCRIPTION, PARAMETERS.schema())
 
 
 class Analyse(Protocol):
@@ -55,7 +59,6 @@ class Times(NamedTuple):
 class BashTool:
     kind: ToolKind = "execute"
     reads_only = False
-    spec = ToolSpec("bash", DESCRIPTION, PARAMETERS.schema())
 
     def __init__(
         self,
@@ -73,12 +76,24 @@ class BashTool:
         self._consoles = consoles
 
     @property
+    def spec(self) -> ToolSpec:
+        confining = self._consoles.confining
+        if not confining.name:
+            return _SPEC
+        told = DESCRIPTION + about(confining.name, network=not confining.containment().network)
+        return ToolSpec("bash", told, self._parameters().schema())
+
+    def _parameters(self) -> Parameters:
+        confining = self._consoles.confining
+        return Parameters(*_PARAMS, needs(confining.mode)) if confining.name else PARAMETERS
+
+    @property
     def terminal_cwd(self) -> str | None:
         """Where the next command will run, unless it is in a terminal of the editor's."""
         return None if self._consoles.chosen else str(self._cwd)
 
     def bind(self, arguments: dict[str, object]) -> Call:
-        given = PARAMETERS.check("bash", arguments)
+        given = self._parameters().check("bash", arguments)
         command = given.text("command")
         if not command.strip():
             raise ToolError("command is empty. Send a shell command.")
@@ -88,24 +103,29 @@ class BashTool:
             raise ToolError("command holds a NUL character, which no shell command can. Send it without.")
         timeout_s = min(given.number("timeout", self._times.usual_s), self._times.longest_s)
         spec = CommandSpec(command, self._cwd, timeout_s, passing=self._consoles.passing)
-        return BashCall(spec, command, self._analyse, self._consoles, self._reviewing)
+        needed = NEEDS.get(given.text("needs"))
+        return BashCall(spec, needed, self._analyse, self._consoles, self._reviewing)
 
 
 class BashCall:
     def __init__(
         self,
         spec: CommandSpec,
-        command: str,
+        needed: Claim | None,
         analyse: Analyse,
         consoles: Consoles,
         reviewing: Reviewing | None = None,
     ) -> None:
+        """`needed` is what the command says it cannot do without; it has to be allowed."""
         self._spec = spec
-        self._command = command
+        self._command = str(spec.command)
+        self._needed = needed
         self._analyse = analyse
         self._consoles = consoles
         self._reviewing = reviewing
         self._whole: Whole | None = None
+        self._claims: tuple[Claim, ...] = ()
+        self._walled = False
 
     @property
     def title(self) -> str:
@@ -116,7 +136,10 @@ class BashCall:
         return ()
 
     def claims(self) -> tuple[Claim, ...]:
-        return self._analyse(self._command, self._spec.cwd)
+        claims = self._analyse(self._command, self._spec.cwd)
+        self._claims = (*claims, self._needed) if self._needed else claims
+        self._walled = bool(self._consoles.confining.name)
+        return self._claims
 
     async def preview(self) -> tuple[Shown, ...]:
         return (ShownCommand(self._command),)
@@ -132,7 +155,11 @@ class BashCall:
 
     async def _run(self, progress: Progress) -> ToolResult:
         start = time.monotonic()
-        ran = await self._in_editor(progress.call_id) or await self._here(progress)
+        confining = self._consoles.confining
+        if self._walled and not confining.name:
+            raise ToolError(SWITCHED_OFF)  # nobody may have been asked, because of the walls
+        confined = await confining.confined(self._claims)
+        ran = await self._in_editor(progress.call_id) or await self._here(progress, confined)
         # Before it is shortened: what is left of a secret that was cut in two would not be known as one.
         ran = ran._replace(output=self._consoles.redactor(ran.output))
         output = ran.output.rstrip("\n")
@@ -171,7 +198,7 @@ class BashCall:
         done = await run_in_terminal(editor, call_id, self._command, spec.cwd, spec.timeout_s, spec.passing)
         return self._of_terminal(done) if done else None
 
-    async def _here(self, progress: Progress) -> _Ran:
+    async def _here(self, progress: Progress, confined: Confined | None) -> _Ran:
         from acp_agent.workspace.output import Whole
         from acp_agent.workspace.processes import run
 
@@ -182,8 +209,14 @@ class BashCall:
             progress.output(text)
 
         progress.show((ShownCommand(self._command),))
-        done = await run(self._spec, take)
+        confining = self._consoles.confining
+        limits = confining.limits_of(confined)
+        done = await run(self._spec._replace(limits=limits, sandbox=confined), take)
         ran = self._of_process(done)
+        if confined:
+            advice = hint(done.output, confined, confining.mode) if done.code else ""
+            mended = await confining.mend(confined, self._claims)
+            ran = ran._replace(note=" ".join(filter(None, (ran.note, advice, mended))))
         return ran._replace(full_output=await self._keep(progress.call_id, whole))
 
     def _of_process(self, done: Exit) -> _Ran:

@@ -97,8 +97,8 @@ class ReadCall(ReadingCall):
         super().__init__(target)
         self._room = room
         self._documents = workspace.documents
-        self._redact = workspace.redactor
         self._roots = workspace.roots
+        self._redact = workspace.redactor
         self._offset = offset
         self._limit = limit
 
@@ -132,12 +132,6 @@ class ReadCall(ReadingCall):
             record={"path": str(document.path), "lines": [part.first, part.last], "total": part.total},
         )
 
-    async def _readable(self, document: Document) -> str:
-        """The text, line by line without secrets: of a key that has several, any line may be asked for."""
-        if len(document.text) < IN_PASSING_CHARACTERS:
-            return self._redact(document.text)
-        return await anyio.to_thread.run_sync(self._redact, document.text)
-
     def _of_instructions(self, hidden: int) -> Iterator[str]:
         place = self._target.place
         if instructs(place):
@@ -145,6 +139,12 @@ class ReadCall(ReadingCall):
                 yield of
             if hidden:
                 yield f"{hidden} characters that cannot be seen are written out as \\u{{…}}"
+
+    async def _readable(self, document: Document) -> str:
+        """The text, line by line without secrets: of a key that has several, any line may be asked for."""
+        if len(document.text) < IN_PASSING_CHARACTERS:
+            return self._redact(document.text)
+        return await anyio.to_thread.run_sync(self._redact, document.text)
 
 
 def _remarks(document: Document, part: Excerpt, stopped: int) -> list[str]:

@@ -22,7 +22,7 @@ from acp_agent.workspace.polling import Polling
 from acp_agent.workspace.touched import Touched
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -66,8 +66,18 @@ class Changes:
     call `end`, one after the other.
     """
 
-    def __init__(self, roots: Iterable[Path], git: str | None, without: Iterable[Path] = ()) -> None:
-        """`git` is where git is; what happens below `without` is nobody's business."""
+    def __init__(
+        self,
+        roots: Iterable[Path],
+        git: str | None,
+        without: Iterable[Path] = (),
+        watches: Sequence[Callable[[], Watch]] = (Inotify, Polling),
+    ) -> None:
+        """`git` is where git is; what happens below `without` is nobody's business.
+
+        The first of `watches` that can be had and has room is used.
+        """
+        self._watches = watches
         self._roots = _outermost(os.path.realpath(root) for root in roots)
         self._git = git
         self._without = frozenset(os.path.realpath(each) for each in without)
@@ -88,10 +98,10 @@ class Changes:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         self._tasks.cancel_scope.cancel()
         try:
-            return await self._tasks.__aexit__(kind, error, trace)
+            await self._tasks.__aexit__(None, None, None)  # what went wrong outside is not for its tasks
         finally:
             self._forget()
 
@@ -111,7 +121,7 @@ class Changes:
         """Looks at all folders, unless that has been done or cannot be done."""
         if self._known or self._trouble:
             return
-        for make in (Inotify, Polling):
+        for make in self._watches:
             watch: Watch | None = None
             try:
                 watch = make()
@@ -122,7 +132,7 @@ class Changes:
                 await self._refresh(known)
                 return
             except OSError as error:
-                log.info("%s: %s", make.__name__, error)
+                log.info("files are not followed by %s: %s", make, error)
                 self._trouble = str(error)
             finally:
                 if watch:
@@ -140,6 +150,7 @@ class Changes:
                     await self._survey()
                     if known := self._known:
                         await self._refresh(known)
+                        await self._survey()  # more has happened than could be followed
                     self._since = self._known
                 except OSError as error:
                     self._give_up(str(error))

@@ -45,10 +45,13 @@ async def left_of(marker: str, process: subprocess.Popen[bytes]) -> set[int]:
     return await anyio.to_thread.run_sync(kin, marker, process.pid)
 
 
-async def end(marker: str, process: subprocess.Popen[bytes]) -> None:
-    """Asks whatever runs to end, and kills what does not. Bounded; to be shielded."""
+async def end(marker: str, process: subprocess.Popen[bytes], *, spared: bool = False) -> None:
+    """Asks whatever runs to end, and kills what does not. Bounded; to be shielded.
+
+    `process` itself is not asked when it is `spared`: what a sandbox holds would be killed with it, unasked.
+    """
     left = await anyio.to_thread.run_sync(freeze, marker, process.pid)
-    send(left, signal.SIGTERM)
+    send(left - {process.pid} if spared else left, signal.SIGTERM)
     send(left, signal.SIGCONT)
     with anyio.move_on_after(GRACE_S):
         while await left_of(marker, process):  # noqa: ASYNC110 -- nobody tells us

@@ -23,6 +23,8 @@ ROOM_BYTES = 64 << 20
 """What is kept of one run's output, unless it is asked for less."""
 SETTINGS_BYTES = 256 << 10
 """Names of filters in a repository's settings; nobody has more."""
+NOTHING_FOUND = "status 1"
+"""How `git config` says that there is no such setting."""
 _SETTINGS = (
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -98,10 +100,12 @@ class Git(NamedTuple):
 async def opened(program: str, cwd: Path) -> Git:
     """Git in the repository that `cwd` is in, with every filter of its settings put out of action.
 
-    Raises ToolError when they cannot be.
+    Raises ToolError when they cannot be, or git does not work there.
     """
     bare = Git(program, cwd, top(cwd))
     listed = await bare.run("config", "--null", "--name-only", "--get-regexp", _FILTERS, room=SETTINGS_BYTES)
+    if listed.failed and listed.failed != NOTHING_FOUND:
+        raise ToolError(f"git cannot be used in {cwd}: {listed.failed}")
     if listed.size > SETTINGS_BYTES or b"=" in listed.data:
         raise ToolError("The repository's filters cannot be switched off.")  # -c ends a name at the first =
     return bare._replace(settings=tuple(map(_without, listed.names)))

@@ -35,7 +35,8 @@ class _Calls(NamedTuple):
 class Inotify:
     """Watches folders. Raises OSError when the system has no more instances of it to give."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int | None = None) -> None:
+        """`room` is how many folders are watched at most; unless given, what is fair to take."""
         if sys.platform != "linux":
             raise OSError("there is no inotify")
         import ctypes
@@ -45,7 +46,7 @@ class Inotify:
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
         self._calls = _Calls(libc.inotify_add_watch, libc.inotify_rm_watch)
-        self._room = _room()
+        self._room = _room() if room is None else room
         self._folders: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
 

@@ -11,10 +11,12 @@ import contextlib
 import os
 import signal
 import subprocess
+from asyncio import wrap_future
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
-import anyio.to_thread
 
 from acp_agent.errors import ToolError
 from acp_agent.workspace.ending import LOOK_AGAIN_S, end, exited, left_of
@@ -28,12 +30,17 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
+    from acp_agent.workspace.limits import Limits
+    from acp_agent.workspace.sandbox import Confined
+
 READ_SIZE = 1 << 16
 OUTPUT_LIMIT_BYTES = 256 << 10
 QUIET_S = 0.3
 """Once a command has ended, what it left behind may write or live on for so long after its last word."""
 LINGER_LIMIT_S = 2.0
 """And for so long altogether."""
+LOWEST_REPORT = 10
+"""A shell uses lower descriptors as it likes."""
 
 
 class CommandSpec(NamedTuple):
@@ -47,6 +54,8 @@ class CommandSpec(NamedTuple):
     output_limit_bytes: int = OUTPUT_LIMIT_BYTES
     stdin: bytes = b""
     passing: Passing = NOTHING_MORE
+    limits: Limits | None = None
+    sandbox: Confined | None = None
 
 
 class Ending(NamedTuple):
@@ -125,6 +134,8 @@ class _Running:
         self._pipes: dict[int, Callable[[bytes], None]] = {}
         self._activity = anyio.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._left: int | None = None
+        self._outer = False
         self._exited = False
         self._clean = False
         self._left_behind = False
@@ -138,7 +149,11 @@ class _Running:
                 self._pipes[read] = take
                 theirs.append(write)
             _guard.watch(self._marker)
-            await anyio.to_thread.run_sync(self._spawn, theirs)
+            if self._spec.sandbox:
+                self._left, left = _report_pipe()
+                theirs.append(left)
+            with anyio.CancelScope(shield=True):  # as a thread of anyio's has it: what starts is known of
+                await wrap_future(_starter().submit(self._spawn, theirs))
         except (OSError, ValueError) as error:
             raise ToolError(f"Cannot run {_program(self._spec)} in {self._spec.cwd}: {error}") from error
         finally:
@@ -148,15 +163,25 @@ class _Running:
     def _spawn(self, outputs: Sequence[int]) -> None:
         spec = self._spec
         words = [shell(), "-c", spec.command] if isinstance(spec.command, str) else list(spec.command)
+        env = _environment(spec, self._marker)
+        if spec.limits:
+            words = spec.limits.wrap(words)
+        streams, report = outputs[: len(self._takers)], outputs[len(self._takers) :]
+        if spec.sandbox:
+            words, changed, self._outer = spec.sandbox.sandbox.wrap(
+                words, str(spec.cwd), spec.sandbox.confinement, report[0]
+            )
+            env = {name: value for name, value in {**env, **changed}.items() if value is not None}
         with _input(spec.stdin) as stdin:
             self._process = subprocess.Popen(
                 words,
                 cwd=spec.cwd,
-                env=_environment(spec, self._marker),
+                env=env,
                 stdin=stdin,
-                stdout=outputs[0],
-                stderr=outputs[-1],
+                stdout=streams[0],
+                stderr=streams[-1],
                 start_new_session=True,
+                pass_fds=report,
             )
 
     @property
@@ -215,17 +240,25 @@ class _Running:
                 return
             if not self._clean:
                 self._left_behind = self._exited and bool(await left_of(self._marker, self._started))
-                await end(self._marker, self._started)
+                await end(self._marker, self._started, spared=self._outer)
+            self._left_behind = self._left_behind or (self._exited and self._reported())
             for fd in tuple(self._pipes):
                 for _ in range(OUTPUT_LIMIT_BYTES // READ_SIZE):
                     if not self._take(fd):
                         break
         finally:
-            for fd in self._pipes:
+            for fd in (*self._pipes, *(() if self._left is None else (self._left,))):
                 os.close(fd)
             _guard.forget(self._marker)
             if self._process:
                 self._process.poll()
+
+    def _reported(self) -> bool:
+        """Whether the sandbox has said that something was left in the background."""
+        try:
+            return self._left is not None and bool(os.read(self._left, 1))
+        except BlockingIOError:
+            return False
 
     def ending(self) -> Ending:
         status = self._started.returncode
@@ -241,6 +274,25 @@ def _environment(spec: CommandSpec, marker: str) -> dict[str, str]:
         return scrubbed(os.environ, marker, passing)
     given = {name for name, value in spec.env.items() if os.environ.get(name) != value}
     return scrubbed(spec.env, marker, passing, given)
+
+
+@cache
+def _starter() -> ThreadPoolExecutor:
+    """The one thread that starts processes. It lasts: for the kernel the thread that has started a
+    sandbox is its parent, with which it dies."""
+    return ThreadPoolExecutor(1, "starter")
+
+
+def _report_pipe() -> tuple[int, int]:
+    """A pipe whose writing end a shell can name without losing one of its own descriptors."""
+    import fcntl
+
+    read, write = os.pipe()
+    try:
+        os.set_blocking(read, False)
+        return read, fcntl.fcntl(write, fcntl.F_DUPFD_CLOEXEC, LOWEST_REPORT)
+    finally:
+        os.close(write)
 
 
 def shell() -> str:

@@ -11,6 +11,7 @@ import anyio
 
 from acp_agent.errors import PeerError, ToolError
 from acp_agent.redaction.redactor import NO_VALUES, Redactor
+from acp_agent.workspace.confining import Confining, unconfined
 from acp_agent.workspace.environment import NOTHING_MORE, Passing, overridden
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Consoles(NamedTuple):
     """What commands are given of the environment."""
     redactor: Redactor = NO_VALUES
     """For what they write."""
+    confining: Confining = unconfined()
 
     @property
     def chosen(self) -> Terminals | None:
@@ -99,6 +101,8 @@ class Consoles(NamedTuple):
         can bound it, end all it started, and keep all it writes.
         """
         editor = self.terminals
+        if not self.confining.unconfined:
+            return None  # we could not confine what the editor starts
         if editor is None or not editor.runs_terminals or self.choice == "agent":
             return None
         return editor if self.choice == "editor" or not editor.shows_terminals else None

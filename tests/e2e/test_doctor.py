@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WAIT_S = 20
-NAMES = ["python", "config", "model", "env", "rg", "git", "bwrap", "data"]
+NAMES = ["python", "config", "model", "env", "rg", "git", "bwrap", "landlock", "sandbox", "data"]
 FINDING = re.compile(r"^(ok|warn|fail) +(\S+) +(.+)$")
 
 
@@ -47,7 +48,7 @@ def tools(tmp_path: Path) -> Tools:
     tools = Tools(tmp_path / "bin")
     tools.add("rg", "echo ripgrep 14.0.0")
     tools.add("git", "echo git version 2.50")
-    tools.add("bwrap", '[ "$*" = "--ro-bind / / true" ]')
+    (tools.folder / "bwrap").symlink_to(shutil.which("bwrap") or "")
     return tools
 
 
@@ -110,20 +111,40 @@ def test_bare_machine(workbench: Workbench, tools: Tools) -> None:
         tool.unlink()
     report = doctor(workbench, tools)
     assert report.status == 0
-    assert [report.findings[name] for name in ("rg", "git", "bwrap")] == [("warn", "not found")] * 3
-    for package in ("ripgrep", "git", "bubblewrap"):
+    assert [report.findings[name] for name in ("rg", "git")] == [("warn", "not found")] * 2
+    assert report.findings["bwrap"] == ("warn", "it is not on the search path: install bubblewrap")
+    for package in ("ripgrep", "git"):
         assert f"Install {package}." in report.text
 
 
 def test_programs_that_do_not_work(workbench: Workbench, tools: Tools) -> None:
     tools.add("git", "echo install the developer tools >&2; exit 1")
-    tools.add("bwrap", "echo setting up uid map: Permission denied >&2; exit 1")
+    (tools.folder / "bwrap").unlink()
+    tools.add("bwrap", "echo bwrap: setting up uid map: Permission denied >&2; exit 1")
     report = doctor(workbench, tools)
     assert report.status == 0
     assert report.findings["git"][0] == report.findings["bwrap"][0] == "warn"
     assert "developer tools" in report.findings["git"][1]
-    assert "cannot make a sandbox: setting up uid map" in report.findings["bwrap"][1]
+    assert report.findings["bwrap"][1] == "bwrap: setting up uid map: Permission denied"
     assert "user namespaces" in report.text
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "finding"),
+    [
+        ("off", 0, ("ok", "off: commands run without one")),
+        ("auto", 0, ("ok", "auto: commands run in landlock")),
+        ("required", 0, ("ok", "required: commands run in landlock")),
+        ("bwrap", 1, ("fail", "bwrap, and there is none: no command can run")),
+    ],
+)
+def test_what_would_confine_commands(
+    workbench: Workbench, tools: Tools, mode: str, status: int, finding: tuple[str, str]
+) -> None:
+    (tools.folder / "bwrap").unlink()
+    workbench.configure(sandbox=mode)
+    report = doctor(workbench, tools)
+    assert (report.status, report.findings["sandbox"]) == (status, finding)
 
 
 def test_program_for_another_machine(workbench: Workbench, tools: Tools) -> None:

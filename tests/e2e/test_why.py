@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.support.workbench import Workbench, agent_command
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 WAIT_S = 30
+OLD_KERNEL = [sys.executable, str(Path(__file__).parents[1] / "support" / "old_kernel.py")]
 
 
 class Output(NamedTuple):
@@ -161,6 +161,35 @@ def test_what_cannot_be_considered(bench: Workbench, words: tuple[str, ...], com
     status, text, errors = why(bench, *words)
     assert (status, text) == (2, "")
     assert complaint in errors
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "decision"), [("off", "ask"), ("auto", "allow"), ("bwrap", "allow"), ("landlock", "ask")]
+)
+def test_what_a_sandbox_that_works_saves(bench: Workbench, sandbox: str, decision: str) -> None:
+    account = considered(bench, "bash", "--sandbox", sandbox, command="make && rm -rf build")
+    assert account["decision"] == decision
+    said = [vote["why"] for vote in account["trace"] if vote["decider"] == "sandbox" and vote["verdict"]]
+    assert bool(said) == (decision == "allow")
+    needed = considered(bench, "bash", "--sandbox", sandbox, command="make", needs="unconfined")
+    assert needed["decision"] == "ask"
+
+
+def test_a_sandbox_that_is_not_there_denies(bench: Workbench) -> None:
+    words = [*OLD_KERNEL, *agent_command(), "why", "--tool", "bash", "--input", '{"command": "ls"}', "--json"]
+    for sandbox, decision in (("required", "deny"), ("bwrap", "deny"), ("auto", "allow")):
+        done = subprocess.run(
+            [*words, "--sandbox", sandbox],
+            cwd=bench.project,
+            env=bench.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=WAIT_S,
+            check=False,
+        )
+        account = json.loads(done.stdout)
+        assert account["decision"] == decision
+        assert ("none works here" in account["reason"]) == (decision == "deny")
 
 
 def test_broken_settings_are_told(bench: Workbench) -> None:

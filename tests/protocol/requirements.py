@@ -178,6 +178,10 @@ options-restored  INTEROP  people's expectation
     What was set in a session is set after loading it, as far as it can be; the rest is said. Never yolo.
 options-while-busy  INTEROP  Zed sets options right after `session/new`
     Options may be set while a turn runs and count from the next model request.
+sandbox  INTEROP  people's expectation
+    What confines commands is an option: it shows what it came to, and counts from the next command on.
+sandbox-closed  INTEROP  people's safety
+    A sandbox that was asked for and does not work is said; no project, journal or mode makes it give way.
 set-model  INTEROP  JetBrains Air, agent-shell, avante and acpx still send it
     `session/set_model` sets the model option; a bare id that only one provider has will do.
 options-in-answer  INTEROP  Zed
@@ -408,6 +412,8 @@ streamed-output  INTEROP  tool-calls
     A command's output is shown while it runs, and its exit status at the end.
 bounded-output  INTEROP  clients read lines of a few MiB, and people less
     Of long output a person sees a part and where the rest is.
+command-changes  INTEROP  people review what agents do, and shell edits pass them by
+    What a command has changed is shown as diffs after its output, wherever it ran, however it ended.
 """,
 )
 

@@ -93,6 +93,7 @@ async def test_options_begin_as_configured(workbench: Workbench, launch: Launch)
         "thought_level": "high",
         "show_thoughts": "off",
         "project_instructions": "off",
+        "sandbox": "off",
     }
     assert session.opened["modes"]["currentModeId"] == "plan"
 

@@ -288,12 +288,12 @@ def texts(request: JsonObject) -> list[str]:
 
 @pytest.mark.requirement("permission.explained")
 async def test_a_command_is_shown_whole_and_explained(session: Session) -> None:
-    await session.prompt("run git push origin main")
+    await session.prompt("run npm run build -x")
     command, why = texts(asked(session)[0])
-    assert "$ git push origin main" in command
-    assert why.startswith("Asks: `git push origin main` is not known to only read\n")
-    assert "execute `git push *` for this session" in why
-    assert why.endswith("execute `git push *` for this project.")
+    assert "$ npm run build -x" in command
+    assert why.startswith("Asks: `npm run build -x` is not known to only read\n")
+    assert "execute `npm run build *` for this session" in why
+    assert why.endswith("execute `npm run build *` for this project.")
 
 
 @pytest.mark.requirement("permission.explained")
@@ -372,17 +372,17 @@ async def test_what_is_allowed_for_the_project(workbench: Workbench, client: Cli
         return {"outcome": {"outcome": "selected", "optionId": option["optionId"]}}
 
     client.handlers[ASK] = for_project
-    assert (await one.prompt("run printenv HOME")).call.states[-1] == "completed"
+    assert (await one.prompt("run python3 -c pass")).call.states[-1] == "completed"
     client.handlers[ASK] = choose("reject_once")
-    assert (await two.prompt("run printenv HOME")).call.states[-1] == "completed"
+    assert (await two.prompt("run python3 -c pass")).call.states[-1] == "completed"
     assert (await new_session(client, workbench.project)).id
     for other in (elsewhere, with_more):
-        assert (await other.prompt("run printenv HOME")).call.states[-1] == "failed"
+        assert (await other.prompt("run python3 -c pass")).call.states[-1] == "failed"
     assert len(asked(one)) == 3
     (kept,) = (workbench.data / "projects").glob("*/grants.json")
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert "printenv" not in "".join(path.name for path in workbench.project.rglob("*"))
+    assert "python3" not in "".join(path.name for path in workbench.project.rglob("*"))
     listed = (await two.prompt("/allow")).text
-    assert listed == "1. allow execute `printenv HOME` (this project)"
+    assert listed == "1. allow execute `python3 -c pass` (this project)"
     await two.prompt("/allow remove 1")
-    assert (await one.prompt("run printenv HOME")).call.states[-1] == "failed"
+    assert (await one.prompt("run python3 -c pass")).call.states[-1] == "failed"

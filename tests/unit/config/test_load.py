@@ -212,6 +212,60 @@ def test_project_can_only_tighten_the_mode(place: Place, own: str, project: str,
     assert bool(loaded.notes) == (project != result)
 
 
+@pytest.mark.parametrize(
+    ("own", "project", "result"),
+    [
+        ("off", "auto", "off"),  # in a sandbox fewer commands ask
+        ("off", "required", "off"),
+        ("auto", "off", "auto"),
+        ("auto", "required", "required"),
+        ("auto", "bwrap", "bwrap"),
+        ("auto", "landlock", "auto"),
+        ("required", "auto", "required"),
+        ("required", "bwrap", "bwrap"),
+        ("bwrap", "required", "bwrap"),
+        ("landlock", "bwrap", "bwrap"),
+        ("landlock", "off", "landlock"),
+    ],
+)
+def test_project_can_only_tighten_the_sandbox(place: Place, own: str, project: str, result: str) -> None:
+    place.write_own({"sandbox": own})
+    place.write_project({"sandbox": project})
+    loaded = place.load()
+    assert loaded.settings.sandbox.mode == result
+    assert bool(loaded.notes) == (project != result)
+
+
+def test_project_opens_nothing_in_the_sandbox(place: Place) -> None:
+    own = {"mode": "auto", "network": True, "writable": ["~/.cache"], "limits": {"memory_mib": 100}}
+    place.write_own({"sandbox": own})
+    limits = {"memory_mib": 200, "processes": 5}
+    place.write_project({"sandbox": {"writable": ["/"], "network": False, "limits": limits}})
+    loaded = place.load()
+    found = loaded.settings.sandbox
+    assert (found.writable, found.network) == (("~/.cache",), False)
+    assert (found.limits.memory_mib, found.limits.processes) == (100, 5)
+    assert len(loaded.notes) == 2
+    place.write_own({"sandbox": "auto"})
+    place.write_project({"sandbox": {"network": True, "limits": {"memory_mib": 200}}})
+    found = place.load().settings.sandbox
+    assert (found.network, found.limits.memory_mib) == (False, 200)
+
+
+@pytest.mark.parametrize("folder", ["cache", "./x", "../x", "~x/y", ""])
+def test_folders_of_the_sandbox_are_absolute(place: Place, folder: str) -> None:
+    place.write_own({"sandbox": {"writable": [folder]}})
+    assert place.load().problems
+
+
+@pytest.mark.parametrize(
+    "value", [{"cpus": 2}, {"limits": {"output": 1}}, {"limits": {"memory_mib": 0}}, "on", 1]
+)
+def test_what_the_sandbox_does_not_know_is_an_error(place: Place, value: object) -> None:
+    place.write_own({"sandbox": value})
+    assert place.load().problems
+
+
 def test_own_file_is_not_read_again_as_a_project(place: Place) -> None:
     place.write_project({"provider": "a", "providers": {"a": LOCAL}})
     place.env["ACP_AGENT_CONFIG_DIR"] = str(place.project.parent)

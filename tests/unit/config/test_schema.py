@@ -84,6 +84,12 @@ EVERY_KEY: dict[str, Any] = {
     "temperature": 0.7,
     "show_command_changes": False,
     "terminal": "editor",
+    "sandbox": {
+        "mode": "auto",
+        "network": True,
+        "writable": ["~/.cache/tool", "/srv/data"],
+        "limits": {"memory_mib": 4096, "processes": 100, "file_mib": 10, "cpu_secs": 60},
+    },
     "thought_level": "high",
     "show_thoughts": False,
     "slash_aliases": {"m": "model"},
@@ -116,12 +122,19 @@ KINDS = [
     ),
     Kind(room.PermissionSettings, ROOT["$defs"]["PermissionSettings"], [EVERY_KEY["permission"]], None),
     Kind(room.PermissionRule, ROOT["$defs"]["PermissionRule"], EVERY_KEY["permission"]["rules"], None),
-    Kind(room.Environment, ROOT["$defs"]["Environment"], [EVERY_KEY["environment"]], None),
     Kind(
         room.OutsideRule,
         ROOT["$defs"]["OutsideRule"],
         EVERY_KEY["permission"]["external_directory"],
         None,
+    ),
+    Kind(room.Environment, ROOT["$defs"]["Environment"], [EVERY_KEY["environment"]], None),
+    Kind(room.SandboxSettings, ROOT["$defs"]["SandboxSettings"], [EVERY_KEY["sandbox"]], "### `sandbox`"),
+    Kind(
+        room.CommandLimits,
+        ROOT["$defs"]["CommandLimits"],
+        [EVERY_KEY["sandbox"]["limits"]],
+        "### `sandbox.limits`",
     ),
     Kind(room.Timeouts, ROOT["$defs"]["Timeouts"], [EVERY_KEY["timeouts"]], "### `timeouts`"),
     Kind(room.Remote, ROOT["$defs"]["Remote"], [EVERY_KEY["remote"]], "### `remote`"),
@@ -154,6 +167,8 @@ def test_defaults_are_those_of_the_schema(kind: Kind) -> None:
         assert faults(value, {**properties[key], "$defs": ROOT["$defs"]}) == [], key
     if kind.type is Settings:
         assert settings_of(said) == Settings()
+    elif kind.type is room.SandboxSettings:
+        assert settings_of({"sandbox": said}) == Settings()
     else:
         assert {key: () if value == [] else value for key, value in said.items()} == defaults
 
@@ -165,6 +180,7 @@ def test_literals_are_the_enums() -> None:
     assert list(get_args(room.Action)) == rule["action"]["enum"]
     server = ROOT["$defs"]["McpServerEntry"]["properties"]
     assert list(get_args(room.ServerType)) == server["type"]["enum"]
+    assert list(get_args(room.SandboxMode)) == ROOT["$defs"]["SandboxSettings"]["properties"]["mode"]["enum"]
 
 
 @pytest.mark.parametrize(
@@ -255,6 +271,7 @@ def test_checks_are_of_keys_there_are() -> None:
         schema = ROOT
         for part in pattern:
             schema = resolved(schema, ROOT)
+            schema = resolved(schema.get("anyOf", [schema])[0], ROOT)
             schema = schema["additionalProperties"] if part == "*" else schema["properties"][part]
 
 

@@ -120,7 +120,7 @@ ALLOW_GIT = Rule("execute", "git *", "allow")
 WITH_RULES = [
     ([ALLOW_GIT], run("git", "push"), "allow"),
     ([ALLOW_GIT, Rule("execute", "git push *", "deny")], run("git", "push", "-f"), "deny"),
-    ([Rule("execute", "git push *", "deny"), ALLOW_GIT], run("git", "push", "-f"), "allow"),
+    ([Rule("execute", "git push *", "deny"), ALLOW_GIT], run("git", "push"), "allow"),
     ([Rule("execute", "ls *", "ask")], run("ls"), "ask"),
     ([Rule("edit", "build/**", "deny")], edit(f"{ROOT}/build/out.txt"), "deny"),
     ([Rule("edit", "build/**", "deny")], edit(f"{ROOT}/src/out.txt"), "allow"),

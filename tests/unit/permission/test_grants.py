@@ -28,7 +28,7 @@ OFFERED = [
     ("python3 -m pytest -q", "Always allow `python3 -m pytest *` in this session"),
     ("python3 gen.py", "Always allow `python3 gen.py` in this session"),
     ("make check", "Always allow `make check` in this session"),
-    ("rm -f build.log", "Always allow `rm -f build.log` and edits of build.log in this session"),
+    ("rm -f build.log", "Always allow `rm -f build.log` in this session"),
     ("echo x > src/new.py", "Always allow edits in src/** in this session"),
     ("timeout 60 npm test", "Always allow `npm test *` in this session"),
     ("cd sub && make && make install", "Always allow `make` and `make install` in this session"),

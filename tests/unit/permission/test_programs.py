@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import pytest
 
 from acp_agent.permission.programs import facts, reads_only, runs_others
 from acp_agent.permission.wrappers import peel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from acp_agent.permission.usage import Spec
 
 READS = """
 ls -la src
@@ -161,10 +167,8 @@ sed 's/x/y/w out' f
 sed 's/x/y/;w out' f
 sed -n '1,5p;w out' f
 sed -n -f script f
-sed -s -n '1!G;h;$!d' f
 sed
 gsed -i '' s/a/b/ f
-awk '{print $1}' f
 awk 'BEGIN{system("rm x")}'
 tee f
 env
@@ -175,7 +179,6 @@ nohup ls
 exec ls
 bash script.sh
 python -c 1
-node -v
 npm test
 make
 cargo build
@@ -183,8 +186,6 @@ go test ./...
 pytest
 curl http://localhost
 ssh host
-tar tf x.tar
-unzip -l x.zip
 xxd -r f g
 test -v 'a[$(id)]'
 ./ls
@@ -207,7 +208,6 @@ git log --ext-diff
 git log --textconv
 git log --show-signature
 git diff --ext-diff
-git diff --no-index a b
 git diff --output x
 git show --ext-diff
 git grep -O foo
@@ -234,7 +234,6 @@ git stash show list drop-not
 git reflog expire --all
 git reflog delete HEAD@{0}
 git worktree add x
-git config --get user.name
 git config core.pager x
 git fetch
 git pull
@@ -311,9 +310,15 @@ def test_an_inner_command_is_found_only_behind_known_options() -> None:
     assert peel(("ls",)) is None
 
 
+def every(specs: Iterable[Spec]) -> Iterator[Spec]:
+    for spec in specs:
+        yield spec
+        yield from every(spec.subcommands.values())
+
+
 def test_the_table_can_be_used() -> None:
     table = facts()
-    for spec in (*table.reads.values(), *table.git.values()):
+    for spec in every(table.reads.values()):
         assert spec.allowed.plain.isdisjoint(spec.allowed.valued | spec.allowed.optional)
         for words in (spec.patterns, spec.globs, spec.operands_only_with):
             known = spec.allowed.plain | spec.allowed.valued | spec.allowed.optional

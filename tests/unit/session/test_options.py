@@ -15,12 +15,15 @@ from acp_agent.models.routes import Key, Route, provider_types
 from acp_agent.permission.gate import MODES, Gate, Mode, Unattended
 from acp_agent.session.options import Defaults, Options
 from acp_agent.session.records import from_json, to_json
+from acp_agent.workspace.confining import Chosen, Confining, Surroundings
+from acp_agent.workspace.sandbox import Found
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from acp_agent.models.messages import ModelRequest
     from acp_agent.models.stream import StreamEvent
+    from acp_agent.workspace.sandbox import Mode as SandboxMode
 
 
 def route(alias: str, model: str, *levels: str) -> Route:
@@ -289,3 +292,53 @@ def test_options_of_a_later_version_are_left_alone() -> None:
     options = make()
     assert options.restore([events.OptionsChanged((later,), ("colour",))]) == []
     assert now(options) == now(make())
+
+
+# The sandbox -------------------------------------------------------------------------------------------
+
+
+def confined(mode: SandboxMode, found: Found | None = None) -> Options:
+    async def find(_: SandboxMode) -> Found:
+        return found or Found(None, "bwrap: it is not there")
+
+    options = make()
+    options.confining = Confining(Chosen(mode), Surroundings(()), find)
+    return options
+
+
+def shown(options: Options) -> dict[str, str]:
+    (option,) = [option for option in options.all() if option.id == "sandbox"]
+    return {choice.value: choice.name for choice in option.choices}
+
+
+async def test_the_sandbox_shows_what_it_came_to() -> None:
+    options = confined("off")
+    assert shown(options) == {"off": "Off", "auto": "Auto", "required": "Required"}
+    assert options.choose("sandbox", "auto") == ("sandbox",)
+    assert shown(options)["auto"] == "Auto"
+    assert options.confining
+    await options.confining.ready()
+    assert shown(options)["auto"] == "Auto (none works here)"
+    assert list(shown(confined("landlock"))) == ["off", "auto", "required", "landlock"]
+    with pytest.raises(InvalidParams, match="off, auto, required"):
+        options.choose("sandbox", "bwrap")
+
+
+@pytest.mark.parametrize(
+    ("settings", "journal", "now_it_is"),
+    [
+        ("off", "auto", "auto"),
+        ("off", "required", "required"),
+        ("auto", "off", "auto"),
+        ("required", "auto", "required"),
+        ("landlock", "off", "landlock"),
+        ("auto", "nonsense", "auto"),
+        ("auto", "required", "required"),
+    ],
+)
+def test_no_weaker_sandbox_comes_back(settings: SandboxMode, journal: str, now_it_is: str) -> None:
+    option = events.Option("sandbox", "Sandbox", None, journal)
+    options = confined(settings)
+    trouble = options.restore([events.OptionsChanged((option,), ("sandbox",))])
+    assert now(options)["sandbox"] == now_it_is
+    assert bool(trouble) == (journal != now_it_is)

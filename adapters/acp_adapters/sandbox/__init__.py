@@ -1,0 +1,1 @@
+"""What confines commands: bubblewrap, and Landlock where that is missing."""
