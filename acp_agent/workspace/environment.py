@@ -17,7 +17,7 @@ from acp_agent.redaction.shapes import table
 from acp_agent.workspace.guard import MARKER_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 OWN_PREFIX = "ACP_AGENT_"
 QUIET = {
@@ -31,6 +31,9 @@ _SECRET = re.compile(
     r"(?:^|_)(?:KEYS?|SECRETS?|TOKENS?|PASSWORDS?|PASSWD|PASSPHRASE|PASS|PWD|CREDS?|CREDENTIALS?|AUTH)(?:_|$)"
     r"|(?:APIKEY|SECRET|TOKEN|PASSWORD)$"
 )
+KEY_AGENT = "SSH_AUTH_SOCK"
+"""Whoever reaches it can open whatever the person's keys open."""
+_PLAIN_GIT = re.compile(r"\s*git\s[^;&|`$<>\n]*")
 _PLACE = re.compile(r"[/~.]*/|https?://[^@?]*$")
 """Where a secret is, or is used: SSH_AUTH_SOCK, a file with a key, the address of a login."""
 _NO_SECRET = frozenset({"PWD", "OLDPWD"})
@@ -91,6 +94,11 @@ class Passing(NamedTuple):
     """Variables that the agent takes its keys from: they never pass."""
     keys: frozenset[str] = frozenset()
     """The keys themselves: what holds one never passes."""
+
+    def for_command(self, command: str | Sequence[str]) -> Passing:
+        """What passes to that command: the agent for keys only to a single plain git command."""
+        plain = isinstance(command, str) and _PLAIN_GIT.fullmatch(command)
+        return self if plain or KEY_AGENT in self.more else self._replace(own=self.own | {KEY_AGENT})
 
     def is_held(self, name: str, value: str) -> bool:
         """Whether a variable does not pass because it is a secret."""

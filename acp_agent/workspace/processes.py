@@ -269,10 +269,11 @@ class _Running:
 
 
 def _environment(spec: CommandSpec, marker: str) -> dict[str, str]:
+    passing = spec.passing.for_command(spec.command)
     if spec.env is None:
-        return scrubbed(os.environ, marker, spec.passing)
+        return scrubbed(os.environ, marker, passing)
     given = {name for name, value in spec.env.items() if os.environ.get(name) != value}
-    return scrubbed(spec.env, marker, spec.passing, given)
+    return scrubbed(spec.env, marker, passing, given)
 
 
 @cache

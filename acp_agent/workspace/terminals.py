@@ -137,7 +137,9 @@ async def run_in_terminal(
     from acp_agent.workspace.output import readable
     from acp_agent.workspace.processes import shell
 
-    program = Program(shell(), ("-c", command), overridden(os.environ, passing), str(cwd))
+    program = Program(
+        shell(), ("-c", command), overridden(os.environ, passing.for_command(command)), str(cwd)
+    )
     try:
         terminal = await editor.create_terminal(call_id, program)
     except PeerError as error:

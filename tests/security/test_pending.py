@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from tests.security.cases import MARKER, TABLES, Case, cases, decided, lay, settle, template
 from tests.support.client import choose
-from tests.support.phrases import call, on, script
+from tests.support.phrases import script
 from tests.support.session import new_session
 from tests.support.workbench import Workbench
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from tests.support.wire import JsonObject
 
 ASK = "session/request_permission"
-KEY = "sk-proj-0123456789abcdefghijklmnop"
-AGENT = "/run/the-agent.sock"
 PROBES = [
     pytest.param(case, probe, id=f"{case.id}-{number}")
     for case in cases("pending.json")
@@ -113,56 +110,3 @@ async def test_no_command_without_the_sandbox_that_was_chosen(workbench: Workben
     assert turn.call.states[-1] == "failed"
     assert not (workbench.project / MARKER).exists()
     assert "sandbox" in (turn.call.text + str(client.calls(ASK)) + str(session.updates())).lower()
-
-
-async def test_keys_that_a_command_prints(workbench: Workbench, launch: Launch) -> None:
-    """Neither the editor nor the journal nor the model gets to see them."""
-    told = script(
-        on("^go$", call("bash", command="cat leak.txt"), results=0),
-        on("^go$", {"text": "It leaked."}, last_result=KEY),
-    )
-    workbench.configure(told)
-    workbench.write("leak.txt", f"key={KEY}\nplain words\n")
-    client = await launch(env=workbench.environment(OPENAI_API_KEY=KEY))
-    session = await new_session(client, workbench.project)
-    turn = await session.prompt("go")
-    assert "plain words" in turn.call.text
-    assert turn.text == "Done."
-    assert not [line for line in client.wire.lines if KEY.encode() in line.raw]
-    kept = [path for path in workbench.root.rglob("*") if path.is_file() and path.name != "leak.txt"]
-    assert not [path for path in kept if KEY.encode() in path.read_bytes()]
-
-
-@pytest.mark.parametrize(
-    ("command", "kept"),
-    [
-        ("git push", True),
-        ("  git fetch origin", True),
-        ('git commit -m "x"', True),
-        ("git push; env", False),
-        ("git push && env", False),
-        ("git log | head", False),
-        ("git push $REMOTE", False),
-        ("git log > out", False),
-        ("/usr/bin/git push", False),
-        ("echo git", False),
-        ("git commit -m 'a & b'", False),
-    ],
-)
-async def test_the_agent_for_keys(workbench: Workbench, launch: Launch, command: str, kept: bool) -> None:
-    """Only one plain git command is told of it."""
-    programs = workbench.root / "bin"
-    programs.mkdir()
-    seen = workbench.root / "seen"
-    for name in ("git", "env", "head", "echo"):
-        stub = programs / name
-        stub.write_text(f'#!/bin/sh\nprintf "<%s>" "$SSH_AUTH_SOCK" >> {seen}\n', encoding="utf-8")
-        stub.chmod(0o755)
-    told = script(on("^go$", call("bash", command=command), results=0))
-    workbench.configure(told, permission="yolo")
-    path = f"{programs}:{os.environ['PATH']}"
-    client = await launch(env=workbench.environment(PATH=path, SSH_AUTH_SOCK=AGENT))
-    session = await new_session(client, workbench.project)
-    await session.prompt("go")
-    text = seen.read_text(encoding="utf-8") if seen.exists() else ""
-    assert (AGENT in text) is kept

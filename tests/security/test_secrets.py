@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from tests.support.phrases import PHRASES
+from tests.support.phrases import PHRASES, call, on, script
 from tests.support.session import new_session, reopen
 from tests.support.workbench import agent_command
 
@@ -26,6 +27,8 @@ OWN = "the-agents-own-key-4711"
 """Looks like nothing; only the settings say that it is a key."""
 HELD = "hunter2-of-the-environment"
 SHAPED = "ghp_" + "a1B2" * 9
+KEY = "sk-proj-0123456789abcdefghijklmnop"
+AGENT = "/run/the-agent.sock"
 SECRETS = (OWN, HELD, SHAPED)
 MARK = "[REDACTED]"
 NOTICES: JsonObject = {"session": {"notices": {}}}
@@ -83,6 +86,28 @@ async def test_what_commands_print(client: Client, session: Session, workbench: 
         assert turn.call.states[-1] in {"completed", "failed"}
     assert MARK in json.dumps(client.wire.messages)
     assert_nowhere(client, workbench)
+
+
+async def test_keys_that_a_command_prints(workbench: Workbench, launch: Launch) -> None:
+    """Neither the editor nor the journal nor the model gets to see them."""
+    told = script(
+        on("^go$", call("bash", command="cat leak.txt"), results=0),
+        on("^go$", {"text": "It leaked."}, last_result=KEY),
+    )
+    workbench.configure(told)
+    workbench.write("leak.txt", f"key={KEY}\nplain words\n")
+    client = await launch(env=workbench.environment(OPENAI_API_KEY=KEY))
+    session = await new_session(client, workbench.project)
+    turn = await session.prompt("go")
+    assert "plain words" in turn.call.text
+    assert turn.text == "Done."
+    assert not [line for line in client.wire.lines if KEY.encode() in line.raw]
+    kept = [
+        path
+        for path in workbench.root.rglob("*")
+        if path.is_file() and path.name not in {"leak.txt", "script.json"}
+    ]
+    assert not [path for path in kept if KEY.encode() in path.read_bytes()]
 
 
 async def test_what_tools_read_and_people_say(client: Client, session: Session, workbench: Workbench) -> None:
@@ -155,3 +180,38 @@ async def test_no_file_of_the_workspace_sets_variables(launch: Launch, workbench
                 [*agent_command(), *command], cwd=workbench.project, env=workbench.environment()
             )
         assert b"evil" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        ("git push", True),
+        ("  git fetch origin", True),
+        ('git commit -m "x"', True),
+        ("git push; env", False),
+        ("git push && env", False),
+        ("git log | head", False),
+        ("git push $REMOTE", False),
+        ("git log > out", False),
+        ("/usr/bin/git push", False),
+        ("echo git", False),
+        ("git commit -m 'a & b'", False),
+    ],
+)
+async def test_the_agent_for_keys(workbench: Workbench, launch: Launch, command: str, kept: bool) -> None:
+    """Only one plain git command is told of it."""
+    programs = workbench.root / "bin"
+    programs.mkdir()
+    seen = workbench.root / "seen"
+    for name in ("git", "env", "head", "echo"):
+        stub = programs / name
+        stub.write_text(f'#!/bin/sh\nprintf "<%s>" "$SSH_AUTH_SOCK" >> {seen}\n', encoding="utf-8")
+        stub.chmod(0o755)
+    told = script(on("^go$", call("bash", command=command), results=0))
+    workbench.configure(told, permission="yolo")
+    path = f"{programs}:{os.environ['PATH']}"
+    client = await launch(env=workbench.environment(PATH=path, SSH_AUTH_SOCK=AGENT))
+    session = await new_session(client, workbench.project)
+    await session.prompt("go")
+    text = seen.read_text(encoding="utf-8") if seen.exists() else ""
+    assert (AGENT in text) is kept

@@ -129,6 +129,23 @@ def test_a_person_names_more() -> None:
     assert named.keys() & given.keys() == {"MY_NAME", "MY_TOKEN"}
 
 
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        ("git push", True),
+        (" git fetch 'a b'", True),
+        ("git push\nenv", False),
+        ("git", False),
+        (["git", "push"], False),
+    ],
+)
+def test_the_agent_for_keys_is_for_git(command: str | list[str], kept: bool) -> None:
+    given = {"SSH_AUTH_SOCK": "/run/x"}
+    assert ("SSH_AUTH_SOCK" in scrubbed(given, "marker", Passing().for_command(command))) is kept
+    named = Passing(("SSH_AUTH_SOCK",)).for_command(command)
+    assert "SSH_AUTH_SOCK" in scrubbed(given, "marker", named)
+
+
 def test_the_agent_s_own_keys_never_pass() -> None:
     passing = Passing(("WORK", "HOLDS", "*"), frozenset({"WORK"}), frozenset({"k" * 20}))
     given = {"WORK": "a", "HOLDS": f"x={'k' * 20}", "GITHUB_TOKEN": "k" * 20, "PLAIN": "b"}
