@@ -166,7 +166,7 @@ NOT_WIDER = [
     ("ruff check", "ruff format"),
     ("prettier src", "prettier --write src"),
     ("docker compose up", "docker compose -f evil.yml up"),
-    ("docker volume ls", "docker volume rm x"),
+    ("docker volume create x", "docker volume rm x"),
     ("mvn test", "mvn test -Djvm=evil"),
     ("npm test", "npm test > src/main.py"),
     ("npm test", "npm test; evil"),
@@ -197,7 +197,7 @@ async def test_scopes_come_the_narrowest_first(bench: Bench) -> None:
     claims = {
         "git push origin": ["`git push origin`", "`git push *`", "`git push *` for the project"],
         "make": ["`make`", "`make` for the project"],
-        "rm *.o": ["exactly `rm *.o` and edits of exactly *.o"] * 2,
+        "rm *.o": ["edits of exactly *.o and exactly `rm *.o`"] * 2,
         "cat .env": ["reading .env"],
     }
     for command, names in claims.items():
