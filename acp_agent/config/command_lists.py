@@ -55,7 +55,5 @@ def _read(text: str) -> tuple[CommandLists, str]:
             isinstance(each, str) and each.strip() for each in cast("list[object]", patterns)
         ):
             return CommandLists(), f"{key} must be a list of patterns, each a text"
-    if not isinstance(data.get("allowRedirects", False), bool):
-        return CommandLists(), "allowRedirects must be true or false"
     allow, deny = (tuple(cast("list[str]", data.get(key, []))) for key in ("allow", "deny"))
     return CommandLists(allow, deny, data.get("allowRedirects") is True), ""

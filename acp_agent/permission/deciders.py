@@ -332,7 +332,9 @@ def _accepted(claim: Claim, decided: Vote, situation: Situation) -> Vote:
 def _contained(claim: Claim, decided: Vote, situation: Situation) -> Vote:
     why = ""
     if situation.by_command and situation.containment.whole and decided.decider in _SOFTENED:
-        why = relaxed(claim, situation.mode, situation.containment)
+        # What a command destroys in the workspace no sandbox brings back.
+        lost = claim.operation == "execute" and destroys(claim.argv or ())
+        why = "" if lost else relaxed(claim, situation.mode, situation.containment)
     return Vote("sandbox", claim, "allow" if why else None, why)
 
 

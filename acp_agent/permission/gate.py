@@ -73,6 +73,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+MOST_RULES = 20
+"""Of one answer. A call that would need more is allowed once."""
 REMEMBERED = 50
 """Decisions that can still be asked about."""
 
@@ -335,6 +337,8 @@ class Gate:
             asking = asked(claims, situation)
             if not asking:
                 return tuple(reversed(rules)) if decide(claims, situation).verdict == "allow" else ()
+            if len(rules) == MOST_RULES:
+                return ()
             # The last one first: a wrapper may need no rule of its own once what it runs has one.
             found = suggestions(asking[-1], self._places)
             if not found or found[width] in grants.session:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Protocol
 
+from acp_agent.permission.containment import ANY_HOST
 from acp_agent.permission.patterns import command_pattern, command_text, is_literal, literal, unescaped
 from acp_agent.permission.programs import facts, goes_further, judged, runs_others
 from acp_agent.permission.protected import protected
@@ -119,6 +120,8 @@ def suggestions(claim: Claim, places: Places, action: Verdict = "allow") -> tupl
 
     None for what can only be answered once.
     """
+    if claim == ANY_HOST:
+        return ()  # it would be leave for whatever else has leave to run
     if claim.operation == "execute":
         patterns = _commands(claim, places)
     elif claim.operation in ("read", "edit"):

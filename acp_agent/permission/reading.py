@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_LOOKED_AT = 20_000
 """Files below the folders that a recursive reader is given: some tens of milliseconds."""
+MOST_SECRETS = 20
+"""Named one by one for one command."""
 
 
 def reads(ledger: Ledger, word: Word, folders: tuple[str, ...], *, shown: bool = True) -> None:
@@ -69,7 +71,7 @@ def mentions(ledger: Ledger, line: tuple[Word, ...], folders: tuple[str, ...]) -
 def _below(ledger: Ledger, folders: Iterable[str], use: Use) -> None:
     """Secrets below folders all of whose files are shown. More than can be looked at is asked about."""
     wanted = [glob.casefold() for glob in use.globs if not glob.startswith("!")]
-    budget = MOST_LOOKED_AT
+    budget, found = MOST_LOOKED_AT, 0
     for top in folders:
         for folder, inner, names in os.walk(top):
             budget -= len(inner) + len(names)
@@ -86,5 +88,10 @@ def _below(ledger: Ledger, folders: Iterable[str], use: Use) -> None:
                 if hidden or (wanted and not any(fnmatch(name.casefold(), glob) for glob in wanted)):
                     continue
                 path = os.path.join(folder, name)
-                if ledger.protected.is_secret(path):
-                    ledger.add("read", path, inside=ledger.places.inside(path))
+                if not ledger.protected.is_secret(path):
+                    continue
+                found += 1
+                if found > MOST_SECRETS:
+                    ledger.add("read", top, inside=False, reason="more secrets are below than can be named")
+                    return
+                ledger.add("read", path, inside=ledger.places.inside(path))

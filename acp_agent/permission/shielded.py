@@ -29,6 +29,8 @@ _IN_GIT = ("config", "config.worktree", "hooks", "info", "commondir", "gitdir")
 """What makes git run programs, or look elsewhere for what does. The rest changes with every commit."""
 LONGEST_POINTER = 4096
 """Characters of a path."""
+MOST_FOLDERS = 2000
+"""Looked into for submodules."""
 _MADE_EARLY = ("hooks", "info")
 """Folders that every repository may have: made where they are missing, so that nobody else makes them."""
 _WILD = re.compile(r"[*?[]")
@@ -82,6 +84,19 @@ def hidden_places(home: str, own: Iterable[str] = ()) -> dict[str, Access]:
     return places
 
 
+def leads_astray(path: str) -> bool:
+    """Whether it is a `commondir` by which git finds other settings than those of its own repository.
+
+    Each worktree has one, which leads to the repository that it belongs to.
+    """
+    folder, name = os.path.split(path)
+    if name != "commondir":
+        return False
+    own, holder = os.path.split(os.path.dirname(folder))
+    leads_to = os.path.realpath(os.path.join(folder, _line(path)))
+    return holder != "worktrees" or leads_to != os.path.realpath(own)
+
+
 class _Repository(NamedTuple):
     folder: str
     """Holds the index and HEAD."""
@@ -96,9 +111,10 @@ def _git(found: _Repository) -> dict[str, Access]:
     places: dict[str, Access] = {found.pointer: "read"} if found.pointer else {}
     for folder in (found.common, found.folder):
         places |= _internals(folder)
-        for name in ("modules", "worktrees"):
-            for inner in _folders(os.path.join(folder, name)):
-                places |= _internals(inner)
+        for inner in _folders(os.path.join(folder, "worktrees")):
+            places |= _internals(inner)
+        for inner in _submodules(folder):
+            places |= _internals(inner)
     for folder in (found.common, found.folder):
         places[folder] = "write"
     return places
@@ -115,8 +131,22 @@ def _repository(root: str) -> _Repository | None:
     if os.path.islink(git):
         return None
     if os.path.isdir(git):
-        return _Repository(git, git) if os.path.isfile(os.path.join(git, "HEAD")) else None
+        return _Repository(git, git)  # also without HEAD: a command may have put that away for a while
     return _linked(git)
+
+
+def _submodules(folder: str) -> Iterator[str]:
+    """The repositories of submodules that a repository holds, and of theirs; their names may have slashes."""
+    left = [os.path.join(folder, "modules")]
+    for _ in range(MOST_FOLDERS):
+        if not left:
+            return
+        for inner in _folders(left.pop()):
+            if os.path.lexists(os.path.join(inner, "config")) or os.path.lexists(os.path.join(inner, "HEAD")):
+                yield inner
+                left.append(os.path.join(inner, "modules"))
+            else:
+                left.append(inner)
 
 
 def _linked(pointer: str) -> _Repository | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from acp_agent.content import Text
 from acp_agent.errors import InvalidParams
+from acp_agent.invisible import reveal
 
 if TYPE_CHECKING:
     from acp_agent.content import Part
@@ -22,7 +23,7 @@ def title_of(content: tuple[Part, ...]) -> str:
     """The first line of what was asked; empty when there is no text."""
     text = "\n".join(part.text for part in content if isinstance(part, Text))
     line = next((line for line in map(printable, text.splitlines()) if line), "")
-    return _cut(line, TITLE_CHARACTERS)
+    return reveal(_cut(line, TITLE_CHARACTERS)).text
 
 
 def given_title(text: str) -> str:

@@ -6,6 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import anyio
+
 from acp_agent.errors import ToolError
 from acp_agent.events import ShownCommand
 from acp_agent.models.messages import ToolSpec
@@ -211,11 +213,16 @@ class BashCall:
         progress.show((ShownCommand(self._command),))
         confining = self._consoles.confining
         limits = confining.limits_of(confined)
-        done = await run(self._spec._replace(limits=limits, sandbox=confined), take)
+        mended = ""
+        try:
+            done = await run(self._spec._replace(limits=limits, sandbox=confined), take)
+        finally:
+            if confined:  # also after a command that was cancelled; a few looks at the disk
+                with anyio.CancelScope(shield=True):
+                    mended = await confining.mend(confined, self._claims)
         ran = self._of_process(done)
         if confined:
             advice = hint(done.output, confined, confining.mode) if done.code else ""
-            mended = await confining.mend(confined, self._claims)
             ran = ran._replace(note=" ".join(filter(None, (ran.note, advice, mended))))
         return ran._replace(full_output=await self._keep(progress.call_id, whole))
 

@@ -15,7 +15,7 @@ from acp_agent.permission.containment import BWRAP, LANDLOCK, OUTSIDE, UNCONTAIN
 from acp_agent.permission.floor import REMOVES
 from acp_agent.permission.places import is_inside, places_of
 from acp_agent.permission.protected import protected
-from acp_agent.permission.shielded import guarded_places, hidden_places
+from acp_agent.permission.shielded import guarded_places, hidden_places, leads_astray
 from acp_agent.workspace.limits import Limits
 from acp_agent.workspace.sandbox import Confined, Confinement, Found
 
@@ -233,15 +233,17 @@ class Confining:
 
     def _mend(self, before: Mapping[str, Access], claims: tuple[Claim, ...]) -> str:
         claimed = {claim.resource for claim in claims if claim.operation == "edit"}
+        removed: list[str] = []
         for root in self._places.roots:
             for path in guarded_places(root, self._places.home):
                 # With it git takes its settings, and the programs these name, from elsewhere. While
                 # it was not there nothing could be mounted over it.
-                if os.path.basename(path) == "commondir" and path not in before and path not in claimed:
-                    with contextlib.suppress(OSError):
-                        os.unlink(path)
-                        return f"Removed {self._places.shown(path)}, which leads git to other settings."
-        return ""
+                if path in before or path in claimed or not leads_astray(path):
+                    continue
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+                    removed.append(self._places.shown(path))
+        return f"Removed {', '.join(removed)}, which leads git to other settings." if removed else ""
 
 
 def unconfined() -> Confining:

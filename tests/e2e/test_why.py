@@ -69,6 +69,7 @@ def test_the_account_of_a_command(bench: Workbench) -> None:
         {
             "operation": "edit",
             "resource": str(bench.project / "a b"),
+            "argv": ["rm", "-rf", "a b"],
             "inside": True,
             "reason": "removes it (rm)",
         },

@@ -505,7 +505,8 @@ async def test_undo(talk: Session, workbench: Workbench, launch: Launch) -> None
     assert "Run `touch made`" in turn.text
     assert workbench.read("a.txt") == before
     assert workbench.read("new.txt") == "mine\n"
-    assert (workbench.project / "made").exists()
+    assert "`made`: removed" in turn.text
+    assert not (workbench.project / "made").exists()
     assert (await talk.prompt("what did I say")).text == "I do not know."
     loaded = await reopened(talk, await launch())
     assert chunks(shown(loaded), "user_message_chunk") == "say nothing/undo 4what did I say"

@@ -190,7 +190,7 @@ async def test_a_server_of_the_same_name_that_is_another(launch: Launch, workben
     await use(other, "odd__odd")
     (request,) = client.calls(ASK)
     assert "another server of this name was allowed before" in str(request["params"]["toolCall"]["content"])
-    (pins,) = (workbench.data / "tools").iterdir()
+    (pins,) = (workbench.data / "projects").glob("*/tools.json")
     assert pins.stat().st_mode & 0o777 == 0o600
 
 

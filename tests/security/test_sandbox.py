@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -233,7 +234,7 @@ async def test_an_agent_with_keys_is_there_only_with_the_network(
         server.bind(str(path))
         server.listen()
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
-        code = 'import os, socket; socket.socket(socket.AF_UNIX).connect(os.environ["SSH_AUTH_SOCK"])'
+        code = f"import socket; socket.socket(socket.AF_UNIX).connect({json.dumps(str(path))})"
         assert not await walled.works(python(code))
         assert await walled.works(python(code), needs="network")
 

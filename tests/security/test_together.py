@@ -1,4 +1,4 @@
-"""Rows that wait for what they try to be built."""
+"""What several parts of the defence have to hold together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ASK = "session/request_permission"
 PROBES = [
     pytest.param(case, probe, id=f"{case.id}-{number}")
-    for case in cases("pending.json")
+    for case in cases("together.json")
     for number, probe in enumerate(case.probes, 1)
 ]
 LISTS: list[dict[str, Any]] = json.loads((TABLES / "command_permissions.json").read_text(encoding="utf-8"))
