@@ -15,6 +15,7 @@ from acp_agent.permission.programs import examine, facts, program_name
 from acp_agent.permission.protected import protected
 from acp_agent.permission.script import Word
 from acp_agent.permission.toolchains import decided_by_project
+from acp_agent.permission.wrappers import FOUND
 
 if TYPE_CHECKING:
     from acp_agent.permission.places import Places
@@ -78,9 +79,9 @@ def _surprise(name: str, line: tuple[Word, ...], folders: tuple[str, ...], place
             danger = repository.danger(folder)
             if danger:
                 return danger
-    patterns = any(word.pattern is not None for word in line[1:])
-    if patterns and (facts().reads[name].counts_operands or name == "printf"):
-        return "a pattern may name more files than it reads"
+    several = any(word.pattern is not None or word.text == FOUND for word in line[1:])
+    if several and (facts().reads[name].counts_operands or name == "printf"):
+        return "it may be given more files than it reads"
     use = examine((name, *(word.text for word in line[1:])))
     decided = decided_by_project(name, use, folders, places) if use else ""
     if decided:

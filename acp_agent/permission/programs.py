@@ -172,7 +172,7 @@ def _found(argv: tuple[str, ...]) -> Use:
         inner = judged(command)
         use = examine(inner) if inner and program_name(inner[0]) == inner[0] else None
         if use is None or use.refused or not _names_what_is_found(inner, use):
-            return Use(command[0], names=found.places)
+            return Use(command[0] if command else "-exec", names=found.places)
         shows = shows or bool(use.contents or use.files or use.recursive)
     if not shows or found.refused:
         return Use(found.refused, names=found.places)

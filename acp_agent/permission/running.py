@@ -48,6 +48,8 @@ class Scene(NamedTuple):
     """The text on its standard input, when that is known."""
     source: Source | None = None
     """The names of files on its standard input, when it is that."""
+    changed: bool = False
+    """Its environment may not be that of the first shell."""
     mark: str = ""
     """What in its words is replaced by something that is not known."""
 
@@ -80,6 +82,8 @@ class Running:
     def known(self, command: Command, scene: Scene) -> Command:
         """The command with the values of its variables, as far as they are known."""
         words = (*command.words, *command.assignments, *(each.target for each in command.redirects))
+        if scene.changed and any(word.pieces or word.tilde for word in words):
+            self.unclear("a variable or ~ in another environment")
         if not any(word.pieces for word in words):
             return command
         values = values_in(scene.folders)
@@ -161,7 +165,8 @@ class Running:
         if [word.text for word in line[:2]] == ["git", "-C"]:
             self._elsewhere(line, scene)
             return
-        self._within(line, scene._replace(given=given, source=None))
+        changed = scene.changed or not all(harmless(word.text) for word in command.assignments)
+        self._within(line, scene._replace(given=given, source=None, changed=changed))
         self._effects.of_program(line, scene.folders)
         if os.path.basename(line[0].text) == "xargs":
             self._fed(line, scene)
@@ -172,6 +177,8 @@ class Running:
         if why or len(inner) == len(line):
             self.unclear(why or "`git -C` without a folder")
             return
+        if scene.mark and any(scene.mark in word.text for word in line[1 : 1 + len(line) - len(inner)]):
+            self.unclear("`git -C` to what is found")
         for folder in folders:
             self._effects.of_program((Word("cd"), Word(folder)), scene.folders)
         self._line(Command(inner), scene.at(folders))
@@ -241,7 +248,10 @@ class Running:
 
     def _behind(self, inner: Runs, scene: Scene) -> Scene:
         given = None if inner.fed else scene.given
-        return scene._replace(depth=scene.depth + 1, mark=inner.mark or scene.mark, given=given)
+        changed = scene.changed or inner.changes
+        return scene._replace(
+            depth=scene.depth + 1, mark=inner.mark or scene.mark, given=given, changed=changed
+        )
 
     def _changes(self, line: tuple[Word, ...], scene: Scene) -> None:
         """Adds what a line changes, whichever commands stand in front of it."""

@@ -144,7 +144,9 @@ class _Analysis(Running):
             self.unclear("`cd` in the background" if step.background else "`cd` in a pipeline")
             return scene
         folders, why = folder_after(command.words[1:], scene.folders, self.places)
-        if any(obeyed(word.text) for word in command.assignments):
+        if any(obeyed(word.text) for word in command.assignments) or (
+            scene.changed and not command.words[1:]
+        ):
             why = "`cd` with variables of its own"
         if why:
             self.unclear(why)

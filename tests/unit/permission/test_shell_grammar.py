@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -283,3 +284,71 @@ def test_scripts_within_scripts_do_not_take_for_ever(bench: Bench) -> None:
         quoted = text.replace("\\", "\\\\").replace('"', '\\"')
         text = " ".join(["parallel", *[f'bash -c "{quoted} x"'] * 8])
     assert bench.verdict(text) in ("ask", "deny")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "env HOME=/etc bash -c 'cat ~/passwd'",
+        "HOME=/etc bash -c 'cat $HOME/passwd'",
+        "sudo bash -c 'cat $HOME/x'",
+        "env -i bash -c 'cd; ls'",
+    ],
+)
+def test_another_environment_has_another_home(bench: Bench, command: str) -> None:
+    assert bench.claims(command)[0].argv is None
+    assert bench.claims("timeout 5 bash -c 'ls ~'")[0].argv is not None
+
+
+def test_programs_of_the_system_named_by_their_path(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench.verdict("/usr/bin/cat f") == "allow"
+    (bench.root / "tool").write_text("#!/bin/sh\n", encoding="utf-8")
+    (bench.root / "tool").chmod(0o755)
+    folder = bench.home / "bin"
+    folder.mkdir()
+    (folder / "cat").symlink_to(bench.root / "tool")
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    assert bench.verdict("cat f") == "ask", "a link into the workspace is the workspace's"
+    inside = Path("/usr/bin")
+    claims = analyse("/usr/bin/cat f", inside, (inside,), parse)
+    assert claims[0].reason == "`/usr/bin/cat` is in the workspace"
+
+
+def test_what_find_hands_on(bench: Bench) -> None:
+    listing = "find . -name '*.md' | sort | head -n 5 | xargs -n 1 wc -l"
+    assert bench.verdict(listing) == "allow"
+    (bench.root / "x y.md").write_text("", encoding="utf-8")
+    assert bench.verdict(listing) == "ask", "xargs would take the name apart"
+    assert bench.verdict("find . -name '*.md' -print0 | xargs -0 wc -l") == "allow"
+    (bench.root / "x y.md").unlink()
+    (bench.root / "z.md").symlink_to("/etc/hosts")
+    assert bench.verdict(listing) == "ask", "a link leads out"
+    assert bench.verdict("find . -type f -name '*.md' | xargs wc -l") == "allow"
+    (bench.root / "sub" / ".env").write_text("KEY=1", encoding="utf-8")
+    assert bench.verdict("find sub | xargs cat") == "ask"
+    assert bench.verdict("find sub -name '*.md' -o -name '*.txt' | xargs cat") == "allow"
+    assert bench.verdict("find sub -name '*.md' -o -type f | xargs cat") == "ask"
+    assert bench.verdict("find sub ! -name '*.md' | xargs cat") == "ask"
+    assert bench.verdict("find sub -name notes.txt | xargs grep -r KEY") == "ask"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "find . -name '*.md' | xargs rm",
+        "find . -name '*.md' | xargs sort -o x",
+        "find . -name '*.md' | xargs cat < f",
+        "find . -name '*.md' | sort < f | xargs cat",
+        "find . -name '*.md' -printf /etc/hosts | xargs cat",
+        "find . -name '*.md' | sed s/x/y/ | xargs cat",
+        "find . -name '*.md' | xargs -a f cat",
+        "find . -name '*.md' | xargs -I{} cat /etc/{}",
+        "find /etc -name '*.conf' | xargs cat",
+        "cat f | xargs cat",
+        "grep -r x . | xargs cat",
+        "find . -name '*.md' -exec uniq {} +",
+        "find . -exec git -C {} status \\;",
+    ],
+)
+def test_what_is_not_known_to_be_handed_on_asks(bench: Bench, command: str) -> None:
+    assert bench.verdict(command) == "ask"
