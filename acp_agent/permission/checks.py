@@ -122,9 +122,14 @@ def _no_lists(argv: Sequence[str], found: Scan, spec: Spec) -> str:
     return next((word for word in argv[1:] if word.startswith("@")), "")
 
 
+def _no_hosts(argv: Sequence[str], found: Scan, spec: Spec) -> str:
+    # The name of a host is looked up, which tells a name server what is in it.
+    return next((word for word in argv[1:] if "@" in word), "")
+
+
 def _shows_addresses(argv: Sequence[str], found: Scan, spec: Spec) -> str:
     verbs = [argv[index] for index in found.operands[:1]]
-    return "" if not verbs or verbs[0] in ("show", "list", "ls", "s", "sh", "lst") else verbs[0]
+    return "" if not verbs or verbs[0] in ("show", "list", "ls", "sh", "lst") else verbs[0]
 
 
 # Given the words, how they were read, and the entry: the word because of which it may do more, or nothing.
@@ -145,5 +150,6 @@ CHECKS: dict[str, Callable[[Sequence[str], Scan, Spec], str]] = {
     "go-env": _go_env,
     "no-archives": _no_archives,
     "no-lists": _no_lists,
+    "no-hosts": _no_hosts,
     "ip": _shows_addresses,
 }

@@ -106,7 +106,7 @@ def _unclear_glob(use: Use, places: Places) -> str:
     for pattern in use.globs:
         if pattern.startswith("!"):
             continue
-        if any(char in pattern for char in "{}\\"):
+        if any(char in pattern for char in "{}[]\\"):
             return f"{pattern} is not understood"
         if any(fnmatch(each.casefold(), os.path.basename(pattern).casefold()) for each in samples):
             return f"{pattern} also names files that hold secrets"

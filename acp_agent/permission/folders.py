@@ -65,11 +65,24 @@ def _named(word: Word, folders: tuple[str, ...], places: Places, what: str) -> t
         if target[1:2] not in ("", "/"):
             return (), f"`{what}` to another user's folder"
         return (os.path.normpath(places.home + target[1:]),), ""
-    return _joined(folders, target), ""
+    return _joined(folders, target, by_names=what == "cd"), ""
 
 
-def _joined(folders: tuple[str, ...], target: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(os.path.normpath(os.path.join(folder, target)) for folder in folders))
+def _joined(folders: tuple[str, ...], target: str, *, by_names: bool) -> tuple[str, ...]:
+    """Where the names lead, as a shell sees it, or the disk does: behind a link `..` is two things.
+
+    A shell that finds nothing where the names lead goes where the disk does.
+    """
+    found: list[str] = []
+    for folder in folders:
+        path = os.path.join(folder, target)
+        named, there = os.path.normpath(path), real(path)
+        same = real(named) == there
+        if by_names or same:
+            found.append(named)
+        if not same and not (by_names and os.path.isdir(named)):
+            found.append(there)
+    return tuple(dict.fromkeys(found))
 
 
 def literal(word: Word, *, tilde: bool = False) -> bool:

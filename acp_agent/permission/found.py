@@ -161,7 +161,7 @@ def read_by(feeding: Feeding, source: Source, folder: str, places: Places) -> It
         if wanted and not matcher.match(os.path.basename(path).casefold()):
             continue
         named = os.path.join(folder, path)
-        if is_link and source.links and not places.inside(real(named)):
+        if is_link and source.links and (os.path.isdir(named) or not places.inside(real(named))):
             yield Claim("read", real(named), None, False, "a link leads to it")
         elif known.is_secret(resolve(folder, path)):
             yield Claim("read", resolve(folder, path), None, places.inside(resolve(folder, path)))

@@ -26,7 +26,7 @@ _SED_ADDRESS = re.compile(r"(?:\d+(?:~\d+)?|\$|/(?P<re>(?:[^/\\\n]|\\[^\n])+)/[I
 _SED_SECOND = re.compile(r"\s*,\s*(?:[+~]?\d+|\$|/(?P<re>(?:[^/\\\n]|\\[^\n])+)/[IM]*)\s*")
 _SED_PLAIN = re.compile(r"[pPdDgGhHxnNzF=]|[qQlL](?:\s*\d+)?")
 _SED_JUMP = re.compile(r"[btT]\s*\w*|:\s*\w+")
-_SED_TEXT = re.compile(r"[aic]\s+[^\n\\;{}]+(?=\n|\Z)")
+_SED_TEXT = re.compile(r"[aic][ \t]+[^\s\\;{}][^\n\\;{}]*(?=\n|\Z)")
 _SED_FLAGS = re.compile(r"[gpiIm0-9]*")
 _SED_END = re.compile(r"\s*(?:[;\n]\s*)+|\s*(?=\})|\s*\Z")
 
@@ -86,7 +86,8 @@ def _sed_command(script: str, index: int) -> int:
 def _whole_brackets(expression: str) -> bool:
     """Whether every bracket in a regular expression ends within it: else the delimiter was not its end."""
     bare = re.sub(r"\\.", "", expression)
-    return "[" not in re.sub(r"\[\^?\]?(?:\[:\w+:\]|[^\]\[])*\]", "", bare)
+    # A ] that comes first is one of the characters, so that it needs another one behind it.
+    return "[" not in re.sub(r"\[\^?(?:\](?:\[:\w+:\]|[^\]\[])*|(?:\[:\w+:\]|[^\]\[])+)\]", "", bare)
 
 
 # awk -----------------------------------------------------------------------------------------------
@@ -170,8 +171,12 @@ def _awk_slash(script: str, index: int, last: _Token) -> tuple[_Token | None, in
 
 # jq ------------------------------------------------------------------------------------------------
 
-_JQ_REFUSED = re.compile(r'(?<![.\w"])(?:env|import|include|modulemeta)(?!\w)|\$\s*(?:ENV|__prog_args)(?!\w)')
-_YQ_REFUSED = re.compile(r"(?<![.\w])(?:load\w*|strenv|envsubst|eval|system|env)(?!\w)")
+_JQ_REFUSED = re.compile(
+    r'(?<![.\w"])(?:env|import|include|modulemeta)(?!\w)|\$(?:ENV|__prog_args)(?!\w)|\$(?!\w)'
+)
+_YQ_REFUSED = re.compile(
+    r"(?<![.\w])(?:load\w*|strenv|envsubst|eval|system|env)(?!\w)|^(?:e|ea|eval|eval-all)$"
+)
 
 
 def _jq(script: str) -> bool:

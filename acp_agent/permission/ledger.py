@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_LINKS = 8
 """Links to links that a command line makes, one behind the other."""
+_OWN_PROCESS = re.compile(r"/proc/(?:self|thread-self)(?:/|\Z)")
 _DESCRIPTOR = re.compile(r"/dev/fd/\d+")
 
 
@@ -60,6 +61,8 @@ class Ledger:
                 return None
             text = self.places.home + text[1:]
             pattern = pattern and self.places.home + pattern[1:]
+        if _OWN_PROCESS.match(os.path.normpath(os.path.join(folder, text))):
+            return None  # to the command it is another one than to us
         if pattern is not None:
             matches = expand(pattern, folder)
             if matches is None:

@@ -146,15 +146,20 @@ class _Words:
         if spec.operands == "pattern" and not self.scan.has(spec.patterns):
             operands = operands[1:]
         always = spec.recursive == ("always",)
+        globs = tuple(self.scan.values_of(spec.globs))
         return Use(
             self.refused,
             contents=operands,
             recursive=always or self.scan.has(spec.recursive),
-            shows_hidden=not always,
-            globs=tuple(self.scan.values_of(spec.globs)),
+            shows_hidden=not always or any(not glob.startswith("!") for glob in globs),
+            globs=() if self.scan.has(_LEFT_OUT) else globs,
             files=files,
             follows=_follows_links(self._argv),
         )
+
+
+_LEFT_OUT = ("--exclude",)
+"""With it grep also looks into files that no --include names, depending on which comes first."""
 
 
 def _follows_links(argv: Sequence[str]) -> bool:

@@ -52,10 +52,16 @@ def shows(ledger: Ledger, use: Use, line: tuple[Word, ...], folders: tuple[str, 
     for word in line[1:]:
         if word.pattern is not None:
             reads(ledger, word, folders, shown=bool(use.files))
-    if use.recursive:
+    if use.recursive or (use.follows and _given_folders(use, line, folders)):
         places = [line[index].text for index in use.contents] or ["."]
         tops = [resolve(folder, place) for folder in folders for place in places]
         _below(ledger, tops, use)
+
+
+def _given_folders(use: Use, line: tuple[Word, ...], folders: tuple[str, ...]) -> bool:
+    """Whether it shows a folder that it is given, as diff does, which is not told to."""
+    named = (resolve(folder, line[index].text) for index in use.contents for folder in folders)
+    return any(os.path.isdir(path) for path in named)
 
 
 def mentions(ledger: Ledger, line: tuple[Word, ...], folders: tuple[str, ...]) -> None:
@@ -66,6 +72,12 @@ def mentions(ledger: Ledger, line: tuple[Word, ...], folders: tuple[str, ...]) -
                 for path in ledger.paths(word._replace(text=text), folder) or ():
                     if ledger.protected.is_secret(path):
                         ledger.add("read", path, inside=ledger.places.inside(path))
+
+
+def _leads_on(ledger: Ledger, link: str) -> bool:
+    """Whether a reader that follows the link would meet what is not looked at otherwise."""
+    there = os.path.realpath(link)
+    return os.path.isdir(there) or not ledger.places.inside(there) or ledger.protected.is_secret(there)
 
 
 def _below(ledger: Ledger, folders: Iterable[str], use: Use) -> None:
@@ -81,7 +93,7 @@ def _below(ledger: Ledger, folders: Iterable[str], use: Use) -> None:
             inner[:] = [each for each in inner if use.shows_hidden or not each.startswith(".")]
             for each in (*inner, *names) if use.follows else ():
                 path = os.path.join(folder, each)
-                if os.path.islink(path) and not ledger.places.inside(os.path.realpath(path)):
+                if os.path.islink(path) and _leads_on(ledger, path):
                     ledger.add("read", os.path.realpath(path), inside=False, reason="a link leads to it")
             for name in names:
                 hidden = name.startswith(".") and not use.shows_hidden

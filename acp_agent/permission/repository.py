@@ -33,6 +33,10 @@ _HARMLESS = re.compile(
 )
 _SECTION = re.compile(r'\[\s*([\w.-]+)\s*(?:"((?:[^"\\\n]|\\.)*)")?\s*\]')
 _KEY = re.compile(r"([A-Za-z][\w-]*)\s*(?:=.*)?")
+_HEAD = re.compile(r"(?:ref: refs/[^\s]+|[0-9a-f]{40}(?:[0-9a-f]{24})?)\n")
+SHORTEST_NAME = 20
+"""Bytes by which an index names another one."""
+_EXTENSION = re.compile(rb"[A-Za-z]{4}")
 _GITLINK = b"\x00\x00\xe0\x00"
 """The mode of a submodule in the index: git would start another git in it, with its own settings."""
 
@@ -68,8 +72,10 @@ def _discover(cwd: str) -> _Found | str | None:
     while True:
         git = os.path.join(folder, ".git")
         if os.path.isdir(git):
-            if not os.path.lexists(os.path.join(git, "HEAD")):
+            if not _is_repository(git):
                 return f"{git} is no repository, and git would look on for another"
+            if os.path.lexists(os.path.join(git, "commondir")):
+                return f"the repository's own configuration has {git}/commondir"
             return _Found(git, git)
         if os.path.lexists(git):
             return _linked(folder, git)
@@ -79,6 +85,13 @@ def _discover(cwd: str) -> _Found | str | None:
         if parent == folder:
             return None
         folder = parent
+
+
+def _is_repository(git: str) -> bool:
+    """Narrower than git's own test: what only might be one does not end the search."""
+    parts = (os.path.isdir(os.path.join(git, name)) for name in ("objects", "refs"))
+    head = _text(os.path.join(git, "HEAD"))
+    return all(parts) and _HEAD.fullmatch(head) is not None
 
 
 def _may_be_bare(folder: str) -> bool:
@@ -126,9 +139,23 @@ def _submodules(path: str, size: int) -> str:
     with open(path, "rb") as file:
         content = file.read()
     # A shared index would have to be read too; the extension that names it is at the end.
-    if _GITLINK in content or b"link\x00\x00\x00" in content[-65536:]:
+    if _GITLINK in content or _is_split(content):
         return "the repository has submodules, with settings of their own"
     return ""
+
+
+def _is_split(index: bytes) -> bool:
+    """Whether the index names another one: an extension `link`, which is followed by others or the end."""
+    at = index.find(b"link")
+    while at >= 0:
+        size = int.from_bytes(index[at + 4 : at + 8], "big")
+        end = at + 8 + size
+        left = len(index) - end
+        follows = left in (20, 32) or (left > 32 and _EXTENSION.fullmatch(index[end : end + 4]))
+        if size >= SHORTEST_NAME and follows:
+            return True
+        at = index.find(b"link", at + 1)
+    return False
 
 
 def _stat_cached(path: str, look: _Look) -> str:

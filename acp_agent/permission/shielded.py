@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 _ANYWHERE = "**/"
 _IN_GIT = ("config", "config.worktree", "hooks", "info", "commondir", "gitdir")
 """What makes git run programs, or look elsewhere for what does. The rest changes with every commit."""
+LONGEST_SETTINGS = 256 << 10
 LONGEST_POINTER = 4096
 """Characters of a path."""
 MOST_FOLDERS = 2000
 """Looked into for submodules."""
 _MADE_EARLY = ("hooks", "info")
 """Folders that every repository may have: made where they are missing, so that nobody else makes them."""
+_NAMES = re.compile(r"^[ \t]*(hookspath|path)[ \t]*=[ \t]*([^\n;#]+)", re.IGNORECASE | re.MULTILINE)
+"""Settings of git that name a folder of hooks, or further settings."""
 _WILD = re.compile(r"[*?[]")
 _NEVER_HIDDEN = ("/proc/", "/dev/")
 """A sandbox has its own."""
@@ -63,6 +66,9 @@ def guarded_places(root: str, home: str) -> dict[str, Access]:
     repository = _repository(root)
     if repository is None:
         return _firm(places, (root,))
+    for path in _named(repository, root):
+        if is_inside(path, root) and path != root:
+            places[path] = "read"
     return _firm(places | _git(repository), (root, repository.common, repository.folder))
 
 
@@ -82,6 +88,16 @@ def hidden_places(home: str, own: Iterable[str] = ()) -> dict[str, Access]:
         elif known.is_secret(path):
             places[os.path.realpath(path)] = "hide"
     return places
+
+
+def _named(repository: _Repository, root: str) -> Iterator[str]:
+    """The folders of hooks and the files of settings that the repository's settings name."""
+    for folder in {repository.common, repository.folder}:
+        for name in ("config", "config.worktree"):
+            for found in _NAMES.finditer(_text(os.path.join(folder, name))):
+                value = os.path.expanduser(found[2].strip().strip('"'))
+                base = root if found[1].lower() == "hookspath" else folder
+                yield os.path.realpath(os.path.join(base, value))
 
 
 def leads_astray(path: str) -> bool:
@@ -167,9 +183,13 @@ def _linked(pointer: str) -> _Repository | None:
 
 
 def _line(path: str) -> str:
+    return _text(path, LONGEST_POINTER).rstrip("\r\n")
+
+
+def _text(path: str, limit: int = LONGEST_SETTINGS) -> str:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(LONGEST_POINTER).rstrip("\r\n")
+            return file.read(limit)
     except OSError:
         return ""
 

@@ -150,8 +150,10 @@ class Confining:
         """Waits, within the bounds of the search, until it is known what the mode comes to."""
         mode = self._mode
         if mode not in self._found:
-            self._found[mode] = self._trusted(await self._find(mode))
-            self.on_change()
+            found = self._trusted(await self._find(mode))
+            if mode not in self._found:  # nobody else has looked meanwhile
+                self._found[mode] = found
+                self.on_change()
 
     # tools.registry.ToolSource: it brings no tools, but a turn begins when it is known what holds.
 

@@ -10,9 +10,12 @@ import pytest
 from acp_adapters.syntax.bash import parse
 from acp_agent.permission.gate import Gate, Unattended
 from acp_agent.permission.shell import analyse
+from tests.unit.permission.support import git
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.unit.permission.support import Bench
 
 
 @pytest.fixture
@@ -96,3 +99,62 @@ def test_globs_that_reach_secrets(workspace: Path, glob: str) -> None:
 def test_nothing_takes_for_ever(workspace: Path, command: str) -> None:
     make(workspace, "a" * 200)
     assert verdict(workspace, command) in ("allow", "ask")
+
+
+PASSED_ONCE = [
+    "sed $'a\\ne id' f", "sed 's/[]/]/;a /w out' f", "unzip a.zip '*' -l", "unzip a.zip '.git*' -v",
+    "git branch --abbrev evil", "ip link s lo down", "git shortlog --group=format:%G?",
+    "git reflog --format=%G?", "git stash list --format=%G?",
+    "ss -t dst secret.evil.example", "lsof -i@secret.evil.example", "lsof -i @secret.evil.example",
+    "cat /proc/self/cwd/f", "grep -r --include='[^a]env' KEY .", "rg -g '[^a]env' KEY",
+    "rg -g '.env.prod*' KEY",
+    "git grep --untracked KEY", "git diff --no-index . src", "diff -N . src",
+    "grep -r --exclude=zzz --include=zzz.py KEY .",
+    "jq -n $'$ #x\\nENV.HOME'", "yq e 'load_str(\"/etc/passwd\")' f", "find . -exec (ls -la) \\;",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", PASSED_ONCE)
+def test_what_passed_for_reading(bench: Bench, command: str) -> None:
+    (bench.root / "src").mkdir(exist_ok=True)
+    (bench.root / ".env").write_text("KEY=1\n", encoding="utf-8")
+    (bench.root / ".env.production").write_text("KEY=1\n", encoding="utf-8")
+    assert bench.decide(command).verdict != "allow"
+
+
+def test_links_that_lead_up_again(bench: Bench) -> None:
+    (bench.root / "rec").mkdir()
+    (bench.root / "rec" / "up").symlink_to("..")
+    (bench.root / ".env").write_text("KEY=1\n", encoding="utf-8")
+    for command in (
+        "grep -R KEY rec", "find -L rec -exec cat {} +", "find -L rec -type f | xargs cat", "diff -r rec rec"
+    ):  # fmt: skip
+        assert bench.decide(command).verdict == "ask", command
+
+
+def test_a_folder_behind_a_link_and_back(bench: Bench) -> None:
+    """`..` behind a link is one folder to the shell and another to git."""
+    (bench.root / "sub" / "deep").mkdir(parents=True)
+    (bench.root / "inl").symlink_to("sub/deep")
+    git(bench.root / "sub", "init", "-q")
+    git(bench.root / "sub", "config", "core.fsmonitor", "touch x")
+    assert bench.decide("git -C inl/.. status").verdict == "ask"
+
+
+def test_repositories_that_are_not_what_they_look_like(bench: Bench) -> None:
+    git(bench.root, "init", "-q")
+    git(bench.root, "config", "core.fsmonitor", "touch x")
+    (bench.root / "inv" / ".git").mkdir(parents=True)
+    (bench.root / "inv" / ".git" / "HEAD").write_text("garbage", encoding="utf-8")
+    assert bench.decide("cd inv && git status").verdict == "ask"
+    git(bench.root, "config", "--unset", "core.fsmonitor")
+    assert bench.decide("git status").verdict == "allow"
+    (bench.root / ".git" / "commondir").write_text("../other\n", encoding="utf-8")
+    assert bench.decide("git status").verdict == "ask"
+
+
+def test_a_file_called_link_is_no_other_index(bench: Bench) -> None:
+    git(bench.root, "init", "-q")
+    (bench.root / "mylink").write_text("x", encoding="utf-8")
+    git(bench.root, "add", "mylink")
+    assert bench.decide("git status").verdict == "allow"

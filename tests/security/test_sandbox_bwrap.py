@@ -271,3 +271,41 @@ async def test_a_look_costs_little(walled: Cell) -> None:
         guarded_places(str(walled.root), home)
         hidden_places(home)
     assert anyio.current_time() - start < 1.0
+
+
+async def wrote(walled: Cell, script: str) -> bool:
+    """Whether a script could do it, of which nobody is asked what it does."""
+    (walled.root / "job.sh").write_text(f"set -e\n{script}\n", encoding="utf-8")
+    return await walled.works("bash job.sh")
+
+
+async def test_hooks_and_settings_that_the_settings_name_stay_as_they_are(walled: Cell) -> None:
+    walled.git("init", "-q", ".")
+    for name in ("tools/hooks/pre-commit", "shared.gitconfig"):
+        (walled.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (walled.root / name).write_text("# nothing\n", encoding="utf-8")
+    walled.git("config", "core.hooksPath", "tools/hooks")
+    walled.git("config", "include.path", "../shared.gitconfig")
+    for name in ("tools/hooks/pre-commit", "tools/hooks/post-commit", "shared.gitconfig"):
+        assert not await wrote(walled, f"echo evil > {name}")
+
+
+async def test_hooks_stay_while_head_is_away(walled: Cell) -> None:
+    walled.git("init", "-q", ".")
+    assert await wrote(walled, "mv .git/HEAD .git/H")
+    assert not await wrote(walled, "echo evil > .git/hooks/pre-commit")
+    assert not await wrote(walled, "echo evil >> .git/config")
+
+
+async def test_submodules_with_a_slash_in_their_names_are_guarded(walled: Cell) -> None:
+    walled.git("init", "-q", ".")
+    walled.git("init", "-q", "--bare", ".git/modules/libs/x")
+    assert not await wrote(walled, "echo evil >> .git/modules/libs/x/config")
+
+
+async def test_a_worktree_that_is_added_works(walled: Cell) -> None:
+    walled.git("init", "-q", ".")
+    walled.git("commit", "-q", "--allow-empty", "-m", "first")
+    assert await walled.works("git worktree add -q wt")
+    assert await walled.works("git -C wt status")
+    assert walled.git("-C", "wt", "rev-parse", "--is-inside-work-tree").strip() == "true"

@@ -156,7 +156,7 @@ READ: list[tuple[str, list[str]]] = [
     ("cat link*", ["!/etc/hosts"]),
     ("cat s*", []),
     ("ls ~", ["!~"]),
-    ("cat /proc/self/root/etc/hosts", ["!/etc/hosts"]),
+    ("cat /proc/self/root/etc/hosts", ["!/proc/self/root/etc/hosts"]),
     ("cat /dev/null", []),
     ("wc -l -- .env", [".env"]),
     ("git show HEAD:.env", [".env"]),
