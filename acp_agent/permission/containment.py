@@ -58,7 +58,8 @@ LANDLOCK = Containment("landlock", writes=True, network=True)
 
 _RELAXED_IN: frozenset[Mode] = frozenset(("standard", "accept"))
 _ABOUT_THE_PROGRAM = re.compile(
-    r"`.*` is named by its path|`.*` would be .*, in the workspace|sets .*|.* has submodules, .*"
+    r"`.*` is named by its path|`.*` would be .*, in the workspace|`.*` is in the workspace|there is no /.*"
+    r"|others than the system can change .*|sets .*|.* has submodules, .*"
     r"|the repository's own configuration has .*|the repository has a .* hook|.* looks like a bare repository"
     r"|.* is no repository, .*|in a group|in a subshell",
     re.DOTALL,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 IN_THE_WORKSPACE = [
     "(cd src && make)", "{ make; make test; }",
     "make", "make test && echo done", "npm test", "cargo build --release", "python3 setup.py",
-    "pytest -q > out.txt 2>&1", "./script.sh", "rm -rf src", "mv f g", "cp f g && rm f", "mkdir -p a/b",
+    "pytest -q > out.txt 2>&1", "./script.sh", "(make; npm test)", "{ make && ./script.sh; }",
+    "rm -rf src", "mv f g", "cp f g && rm f", "mkdir -p a/b",
     "git add -A && git commit -m x", "git checkout -b other", "git stash", "sed -i s/a/b/ f", "FOO=1 make",
     "find . -name '*.pyc' -delete", "tee g < f", "true; ls",
     "pytest > /tmp/not-there.txt", "grep FAILED /tmp/not-there.txt", "make | tee /var/tmp/not-there/log",
