@@ -52,7 +52,11 @@ def matches(rule: Rule, claim: Claim, places: Places, tool: str = "") -> bool:
         return False
     wide = rule.action != "allow"
     if claim.operation == "execute":
-        return _denies_command(rule.pattern, claim) if wide else allows_command(rule.pattern, claim)
+        if not wide:
+            return allows_command(rule.pattern, claim)
+        # `cd DIR && …` says where a command runs, and is not the `cd` that a list of commands asks about.
+        shown = rule.action == "deny" or not claim.argv
+        return _denies_command(rule.pattern, claim, shown=shown)
     if claim.operation in ("read", "edit"):
         expressions = (path_pattern(each, fold=wide) for each in _absolute(rule.pattern, places, wide))
         return any(expression.fullmatch(claim.resource) for expression in expressions)
@@ -98,9 +102,10 @@ def allows_command(pattern: str, claim: Claim) -> bool:
     return False
 
 
-def _denies_command(pattern: str, claim: Claim) -> bool:
+def _denies_command(pattern: str, claim: Claim, *, shown: bool) -> bool:
+    """Whether the pattern means the command, in any spelling; `shown` is as the claim shows it, too."""
     expression = command_pattern(pattern)
-    if expression.fullmatch(claim.resource):
+    if shown and expression.fullmatch(claim.resource):
         return True
     if not claim.argv:
         return False

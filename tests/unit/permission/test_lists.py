@@ -56,6 +56,8 @@ CASES = [
     Case("echo $(whoami)", "ask", "echo * | whoami"),
     Case("echo $(whoami)", "deny", "echo *"),
     Case("(cd /tmp && rm -rf x)", "deny", "cd *"),
+    Case("cd /tmp && rm -rf x", "deny", "cd *"),
+    Case("cd sub && ls; rm x", "deny", "cd * | ls *"),
     Case("echo $(cat $(head -1 files.txt))", "deny", "echo * | cat *"),
     Case("echo hello >> file.txt", "deny", "echo *"),
     Case("echo hello > file.txt", "allow", "echo *", redirects=True),
