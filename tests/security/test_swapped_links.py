@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RACE_S = 1.5
+LONGEST_S = 40.0
+"""On a machine that does other things too a race takes until both have been seen: a win, and a refusal."""
 SECRET = "geheim"
 SWAPPER = """
 import ctypes, os, select, sys
@@ -65,6 +67,12 @@ def swapping(root: Path, outside: Path) -> Generator[None]:
         assert process.wait(10) == 0
 
 
+def racing(start: float, *, seen: bool) -> bool:
+    """Whether to go on."""
+    passed = time.monotonic() - start
+    return passed < RACE_S or (not seen and passed < LONGEST_S)
+
+
 CALLS: dict[str, dict[str, object]] = {
     "read": {"path": "folder/file.txt"},
     "list": {"path": "folder"},
@@ -79,8 +87,8 @@ async def test_a_tool_never_leaves_the_folder_it_claimed(tool: str, inside: Benc
     before = tree(outside)
     done = refused = 0
     with swapping(inside.root, outside):
-        end = time.monotonic() + RACE_S
-        while time.monotonic() < end:
+        start = time.monotonic()
+        while racing(start, seen=bool(done and refused)):
             try:
                 call = inside.bind(tool, **CALLS[tool])
                 if not all(claim.inside for claim in call.claims()):
@@ -106,8 +114,8 @@ async def test_a_search_in_a_file_stays_with_that_file(
     call = bench.bind("grep", path="folder/file.txt", pattern=".")
     assert all(claim.inside for claim in call.claims())
     with swapping(inside.root, outside):
-        end = time.monotonic() + RACE_S
-        while time.monotonic() < end:
+        start = time.monotonic()
+        while racing(start, seen=True):
             try:
                 assert SECRET not in (await call.run(bench.seen)).output
             except ToolError as error:
@@ -122,8 +130,8 @@ def test_files_are_written_and_removed_where_they_were_said_to_be(
     path = inside.root / "folder" / name
     done = refused = 0
     with swapping(inside.root, outside):
-        end = time.monotonic() + RACE_S
-        while time.monotonic() < end:
+        start = time.monotonic()
+        while racing(start, seen=bool(done and refused)):
             try:
                 files.write_bytes(path, b"new")
                 files.remove(path)
