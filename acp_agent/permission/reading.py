@@ -79,6 +79,9 @@ def _below(ledger: Ledger, folders: Iterable[str], use: Use) -> None:
             inner[:] = [each for each in inner if use.shows_hidden or not each.startswith(".")]
             for each in (*inner, *names) if use.follows else ():
                 path = os.path.join(folder, each)
+                named = not wanted or any(fnmatch(each.casefold(), glob) for glob in wanted)
+                if not named and not (use.descends and each in inner):
+                    continue
                 if os.path.islink(path) and not ledger.places.inside(os.path.realpath(path)):
                     ledger.add("read", os.path.realpath(path), inside=False, reason="a link leads to it")
             for name in names:

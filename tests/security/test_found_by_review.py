@@ -96,3 +96,22 @@ def test_globs_that_reach_secrets(workspace: Path, glob: str) -> None:
 def test_nothing_takes_for_ever(workspace: Path, command: str) -> None:
     make(workspace, "a" * 200)
     assert verdict(workspace, command) in ("allow", "ask")
+
+
+def test_what_find_gives_to_a_reader(workspace: Path, tmp_path: Path) -> None:
+    make(workspace, "src/a.py")
+    make(workspace, ".env", "KEY=1\n")
+    (workspace / "bin").mkdir()
+    (workspace / "bin" / "python").symlink_to("/usr/bin/env")
+    assert verdict(workspace, "find . -type f -name '*.py' -exec cat {} +") == "allow"
+    assert verdict(workspace, "find . -name '*.py' -exec wc -l {} +") == "allow"
+    assert verdict(workspace, "find . -name '*.py' -o -name '.e*' -exec cat {} +") == "ask"
+    assert verdict(workspace, "find . -type f -exec cat {} +") == "ask"
+    assert verdict(workspace, "find . -exec sed -n {} f ';'") == "ask"
+    (workspace / "src" / "b.py").symlink_to(tmp_path / "outside.py")
+    (tmp_path / "outside.py").write_text("", encoding="utf-8")
+    assert verdict(workspace, "find . -type f -name '*.py' -exec cat {} +") == "allow"
+    assert verdict(workspace, "find . -name '*.py' -exec cat {} +") == "ask"
+    assert verdict(workspace, "find -L src -name '*.txt' -exec cat {} +") == "allow"
+    (workspace / "src" / "lib").symlink_to(tmp_path)
+    assert verdict(workspace, "find -L src -name '*.txt' -exec cat {} +") == "ask"
