@@ -33,6 +33,8 @@ class Found(NamedTuple):
     """Names that what it finds must have; empty when that cannot be said of all of it."""
     follows: bool
     """A command may be given links."""
+    descends: bool
+    """What is in folders that links lead to is found as well."""
 
 
 def find(argv: Sequence[str]) -> Found:
@@ -61,5 +63,6 @@ def find(argv: Sequence[str]) -> Found:
             index += 1 + arity
     plain = not any(test in _CHOICES for test, _ in tests)
     names = tuple(value for test, value in tests if test in ("-name", "-iname"))
-    follows = ("-type", "f") not in tests or not plain or "-L" in argv or "-follow" in argv
-    return Found(refused, tuple(places), tuple(commands), names[:1] if plain else (), follows)
+    descends = "-L" in argv or "-follow" in argv
+    follows = ("-type", "f") not in tests or not plain or descends
+    return Found(refused, tuple(places), tuple(commands), names[:1] if plain else (), follows, descends)

@@ -43,7 +43,9 @@ class Use(NamedTuple):
     files: tuple[str, ...] = ()
     """Values of options that name files which it shows."""
     follows: bool = False
-    """A recursive reader goes where links lead."""
+    """A recursive reader shows the files that links lead to."""
+    descends: bool = False
+    """And those in the folders that links lead to, whatever the link is called."""
     unless: tuple[str, ...] = ()
     """Files by which a project decides what runs; one of them, and all this does not hold."""
     calls: tuple[str, ...] = ()
@@ -155,6 +157,7 @@ class _Words:
             globs=() if self.scan.has(_LEFT_OUT) else globs,
             files=files,
             follows=_follows_links(self._argv),
+            descends=_follows_links(self._argv),
         )
 
 
@@ -182,7 +185,12 @@ def _found(argv: tuple[str, ...]) -> Use:
     if not shows or found.refused:
         return Use(found.refused, names=found.places)
     return Use(
-        contents=found.places, names=found.places, recursive=True, globs=found.globs, follows=found.follows
+        contents=found.places,
+        names=found.places,
+        recursive=True,
+        globs=found.globs,
+        follows=found.follows,
+        descends=found.descends,
     )
 
 

@@ -74,10 +74,14 @@ def mentions(ledger: Ledger, line: tuple[Word, ...], folders: tuple[str, ...]) -
                         ledger.add("read", path, inside=ledger.places.inside(path))
 
 
-def _leads_on(ledger: Ledger, link: str) -> bool:
+def _leads_on(ledger: Ledger, link: str, *, descends: bool) -> bool:
     """Whether a reader that follows the link would meet what is not looked at otherwise."""
     there = os.path.realpath(link)
-    return os.path.isdir(there) or not ledger.places.inside(there) or ledger.protected.is_secret(there)
+    return (
+        (descends and os.path.isdir(there))
+        or not ledger.places.inside(there)
+        or ledger.protected.is_secret(there)
+    )
 
 
 def _below(ledger: Ledger, folders: Iterable[str], use: Use) -> None:
@@ -93,7 +97,10 @@ def _below(ledger: Ledger, folders: Iterable[str], use: Use) -> None:
             inner[:] = [each for each in inner if use.shows_hidden or not each.startswith(".")]
             for each in (*inner, *names) if use.follows else ():
                 path = os.path.join(folder, each)
-                if os.path.islink(path) and _leads_on(ledger, path):
+                named = not wanted or any(fnmatch(each.casefold(), glob) for glob in wanted)
+                if not named and not (use.descends and each in inner):
+                    continue
+                if os.path.islink(path) and _leads_on(ledger, path, descends=use.descends):
                     ledger.add("read", os.path.realpath(path), inside=False, reason="a link leads to it")
             for name in names:
                 hidden = name.startswith(".") and not use.shows_hidden

@@ -158,3 +158,22 @@ def test_a_file_called_link_is_no_other_index(bench: Bench) -> None:
     (bench.root / "mylink").write_text("x", encoding="utf-8")
     git(bench.root, "add", "mylink")
     assert bench.decide("git status").verdict == "allow"
+
+
+def test_what_find_gives_to_a_reader(workspace: Path, tmp_path: Path) -> None:
+    make(workspace, "src/a.py")
+    make(workspace, ".env", "KEY=1\n")
+    (workspace / "bin").mkdir()
+    (workspace / "bin" / "python").symlink_to("/usr/bin/env")
+    assert verdict(workspace, "find . -type f -name '*.py' -exec cat {} +") == "allow"
+    assert verdict(workspace, "find . -name '*.py' -exec wc -l {} +") == "allow"
+    assert verdict(workspace, "find . -name '*.py' -o -name '.e*' -exec cat {} +") == "ask"
+    assert verdict(workspace, "find . -type f -exec cat {} +") == "ask"
+    assert verdict(workspace, "find . -exec sed -n {} f ';'") == "ask"
+    (workspace / "src" / "b.py").symlink_to(tmp_path / "outside.py")
+    (tmp_path / "outside.py").write_text("", encoding="utf-8")
+    assert verdict(workspace, "find . -type f -name '*.py' -exec cat {} +") == "allow"
+    assert verdict(workspace, "find . -name '*.py' -exec cat {} +") == "ask"
+    assert verdict(workspace, "find -L src -name '*.txt' -exec cat {} +") == "allow"
+    (workspace / "src" / "lib").symlink_to(tmp_path)
+    assert verdict(workspace, "find -L src -name '*.txt' -exec cat {} +") == "ask"
