@@ -29,6 +29,12 @@ def test_what_is_said(place: Place) -> None:
     assert place.load().problems == ()
 
 
+def test_only_true_lets_files_be(place: Place) -> None:
+    place.env[VARIABLE] = '{"allow": ["npm *"], "allowRedirects": "yes"}'
+    assert command_lists(place.env) == CommandLists(("npm *",), (), False)
+    assert place.load().problems == ()
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -39,7 +45,6 @@ def test_what_is_said(place: Place) -> None:
         ('{"allow": ["npm *"], "deny": 123}', "deny must be a list of patterns"),
         ('{"allow": [1]}', "allow must be a list of patterns"),
         ('{"allow": [" "]}', "allow must be a list of patterns"),
-        ('{"allow": ["npm *"], "allowRedirects": "yes"}', "allowRedirects must be true or false"),
         ('{"allows": ["npm *"]}', 'unknown key "allows"'),
     ],
 )
