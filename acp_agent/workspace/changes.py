@@ -17,7 +17,6 @@ import anyio.to_thread
 from acp_agent.events import TurnStarted
 from acp_agent.workspace.inotify import Inotify
 from acp_agent.workspace.internals import different, internals
-from acp_agent.workspace.known import NOTHING, Known
 from acp_agent.workspace.polling import Polling
 from acp_agent.workspace.touched import Touched
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from acp_agent.events import Event
     from acp_agent.workspace.internals import Stamps
-    from acp_agent.workspace.known import Change
+    from acp_agent.workspace.known import Change, Known
     from acp_agent.workspace.touched import Watch
 
 log = logging.getLogger(__name__)
@@ -121,6 +120,8 @@ class Changes:
         """Looks at all folders, unless that has been done or cannot be done."""
         if self._known or self._trouble:
             return
+        from acp_agent.workspace.known import Known
+
         for make in self._watches:
             watch: Watch | None = None
             try:
@@ -202,7 +203,9 @@ class Changes:
             if not touched.complete:
                 self._forget()
                 return found._replace(trouble=TOO_MUCH)
-            compared = await known.compare(touched) if touched else NOTHING
+            if not touched:
+                return found
+            compared = await known.compare(touched)
         except OSError as error:
             self._give_up(str(error))
             return found._replace(trouble=self._trouble)

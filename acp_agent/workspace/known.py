@@ -65,9 +65,6 @@ class Compared(NamedTuple):
     """Further files that were touched, and not looked at."""
 
 
-NOTHING = Compared((), 0)
-
-
 @dataclass(slots=True)
 class Known:
     """Use `survey` to get one. Nothing may be asked of it while something else is."""
