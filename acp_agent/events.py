@@ -135,6 +135,15 @@ class ThoughtDelta(NamedTuple):
     text: str
 
 
+class ThoughtKept(NamedTuple):
+    """What a service wants back of the thoughts of its model (models.messages.Kept); shown to nobody."""
+
+    message_id: str
+    model: str
+    data: dict[str, object]
+    calls: int = 0
+
+
 class ToolCallStarted(NamedTuple):
     """The model has begun a call, in the message `message_id`; its arguments may still be coming."""
 
@@ -202,12 +211,13 @@ class UsageChanged(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """What a model has taken in and given. `input` includes `cached`, `output` includes `reasoning`."""
+    """Of a request to a model. `input` includes `cached` and `written`, `output` includes `reasoning`."""
 
     input: int = 0
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
 
 
 class ModelUsed(NamedTuple):
@@ -284,6 +294,7 @@ Event = (
     | Reminded
     | TextDelta
     | ThoughtDelta
+    | ThoughtKept
     | ToolCallStarted
     | ToolCallUpdated
     | ToolCallProgress

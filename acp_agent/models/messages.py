@@ -33,10 +33,26 @@ class UserTurn(NamedTuple):
     content: tuple[Part | Reminder, ...]
 
 
+class Kept(NamedTuple):
+    """What a service wants to get back of its model's thoughts, unchanged: a signature, a cipher.
+
+    It is of use to the model that gave it and to no other.
+    """
+
+    model: str
+    """`alias/model` of who gave it."""
+    data: dict[str, object]
+    """In the service's own form."""
+    calls: int = 0
+    """How many calls of the answer came before it."""
+
+
 class AssistantTurn(NamedTuple):
     text: str
     thought: str
     calls: tuple[ToolCall, ...]
+    kept: tuple[Kept, ...] = ()
+    """In the order in which it came."""
 
 
 class ToolOutput(NamedTuple):

@@ -25,6 +25,12 @@ class ThoughtPiece(NamedTuple):
     text: str
 
 
+class KeptPiece(NamedTuple):
+    """Something of the thoughts that has to be given back with the history; see messages.Kept."""
+
+    data: dict[str, object]
+
+
 class CallStarted(NamedTuple):
     """The model begins a tool call; `slot` tells the calls of one answer apart."""
 
@@ -40,12 +46,14 @@ class CallArguments(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Tokens of one request. `input` includes `cached`, `output` includes `reasoning`."""
+    """Tokens of one request. `input` includes `cached` and `written`, `output` includes `reasoning`."""
 
     input: int
     output: int
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
+    """Of the input, what was put into the service's cache, where that has a price of its own."""
 
 
 class Finished(NamedTuple):
@@ -64,7 +72,7 @@ class Failed(NamedTuple):
     """What the provider said."""
 
 
-StreamEvent = TextPiece | ThoughtPiece | CallStarted | CallArguments | Finished | Failed
+StreamEvent = TextPiece | ThoughtPiece | KeptPiece | CallStarted | CallArguments | Finished | Failed
 
 
 class Model(Protocol):

@@ -9,6 +9,8 @@ from acp_agent.content import Blob, Image, Resource, ResourceLink, Text, path_of
 from acp_agent.models.messages import Reminder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from acp_agent.content import Part
 
 BLIND = "which you cannot see; say so if it matters"
@@ -33,6 +35,17 @@ def in_words(part: Part | Reminder) -> str:
         case Image():
             where = place_of(part)
             return f"(The user gave an image{f', {where},' if where else ''} {part.note or BLIND}.)"
+
+
+def told(parts: Iterable[Part | Reminder], *, sees: bool) -> Iterator[str | Image]:
+    """What a message says: texts, and in their places the images of it for a model that sees."""
+    for part in parts:
+        if not sees or not isinstance(part, Image) or not part.data:
+            yield in_words(part)
+            continue
+        if where := place_of(part):
+            yield f"Image {where}:"
+        yield part
 
 
 def place_of(image: Image) -> str:

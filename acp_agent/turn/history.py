@@ -15,6 +15,7 @@ from acp_agent.events import (
     Reminded,
     TextDelta,
     ThoughtDelta,
+    ThoughtKept,
     ToolCallFinished,
     ToolCallStarted,
     ToolCallUpdated,
@@ -22,7 +23,7 @@ from acp_agent.events import (
     TurnStarted,
     UserMessage,
 )
-from acp_agent.models.messages import AssistantTurn, Message, Reminder, ToolCall, ToolOutput, UserTurn
+from acp_agent.models.messages import AssistantTurn, Kept, Message, Reminder, ToolCall, ToolOutput, UserTurn
 from acp_agent.turn.transcript import text_of, without_middle
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class _Answer:
     text: list[str] = field(default_factory=list[str])
     thought: list[str] = field(default_factory=list[str])
     calls: dict[str, _Call] = field(default_factory=dict[str, _Call])
+    kept: list[Kept] = field(default_factory=list[Kept])
 
     def messages(self) -> list[Message]:
         """The message and the outputs of its calls, in the order the model asked for them."""
@@ -66,7 +68,7 @@ class _Answer:
             for call_id, call in self.calls.items()
             for end in [call.finished]
         ]
-        return [AssistantTurn("".join(self.text), "".join(self.thought), calls), *outputs]
+        return [AssistantTurn("".join(self.text), "".join(self.thought), calls, tuple(self.kept)), *outputs]
 
 
 class History:
@@ -114,6 +116,8 @@ class History:
                 self._answer(message_id).text.append(text)
             case ThoughtDelta(message_id, text):
                 self._answer(message_id).thought.append(text)
+            case ThoughtKept(message_id, model, data, calls):
+                self._answer(message_id).kept.append(Kept(model, data, calls))
             case ToolCallStarted(call_id, message_id, name):
                 self._calls[call_id] = self._answer(message_id).calls[call_id] = _Call(name)
             case ToolCallUpdated(call_id, arguments) if arguments is not None and call_id in self._calls:

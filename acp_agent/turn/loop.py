@@ -16,6 +16,7 @@ from acp_agent.events import (
     ModelUsed,
     TextDelta,
     ThoughtDelta,
+    ThoughtKept,
     Tokens,
     ToolCallFinished,
     ToolCallStarted,
@@ -28,6 +29,7 @@ from acp_agent.models.stream import (
     CallStarted,
     Failed,
     Finished,
+    KeptPiece,
     TextPiece,
     ThoughtPiece,
 )
@@ -124,14 +126,14 @@ async def _ask(turn: Turn, answer: _Answer) -> None:
         async with aclosing(model.stream(request)) as stream:
             async for event in stream:
                 pulse.beat()
-                _take(turn, answer, event)
+                _take(turn, answer, model, event)
                 await turn.feed.drain()
     for call in answer.calls.values():
         turn.feed.emit(ToolCallUpdated(call.id, arguments=call.arguments))
     _report_usage(turn, model, request, answer)
 
 
-def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
+def _take(turn: Turn, answer: _Answer, model: Model, event: StreamEvent) -> None:
     match event:
         case TextPiece(text):
             answer.characters += len(text)
@@ -139,6 +141,8 @@ def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
         case ThoughtPiece(text):
             answer.characters += len(text)
             turn.feed.emit(ThoughtDelta(answer.message_id, text))
+        case KeptPiece(data):
+            turn.feed.emit(ThoughtKept(answer.message_id, model.name, data, len(answer.calls)))
         case CallStarted(slot, name):
             _begin_call(turn, answer, slot, name)
         case CallArguments(slot, piece) if slot in answer.calls:

@@ -70,6 +70,10 @@ def without_images(name: str, route: Route, failed: Failed) -> Failed:
     )
 
 
+def _is_overflow(said: str) -> bool:
+    return any(words in said.lower() for words in _CONTEXT_WORDS)
+
+
 _ADVICE: dict[FailureKind, str] = {
     "auth": "Check the key ({key}) and that the account may use this model.",
     "rate_limit": "Wait and send the prompt again, or choose another model.",
@@ -80,13 +84,42 @@ _ADVICE: dict[FailureKind, str] = {
 
 
 def _kind(status: int, said: str) -> FailureKind:
-    if any(words in said.lower() for words in _CONTEXT_WORDS):
+    if _is_overflow(said):
         return "context_length"
     if status in (401, 402, 403):
         return "auth"
     if status == 429:
         return "rate_limit"
     return "server" if status >= 500 else "request"
+
+
+_KINDS: dict[str, FailureKind] = {
+    "authentication_error": "auth",
+    "permission_error": "auth",
+    "billing_error": "auth",
+    "rate_limit_error": "rate_limit",
+    "request_too_large": "context_length",
+    "invalid_request_error": "request",
+    "not_found_error": "request",
+    "rate_limit_exceeded": "rate_limit",
+    "insufficient_quota": "auth",
+    "context_length_exceeded": "context_length",
+    "invalid_prompt": "request",
+    "RESOURCE_EXHAUSTED": "rate_limit",
+    "INVALID_ARGUMENT": "request",
+    "PERMISSION_DENIED": "auth",
+    "UNAUTHENTICATED": "auth",
+    "throttlingException": "rate_limit",
+    "validationException": "request",
+    "accessDeniedException": "auth",
+}
+
+
+def kind_of_error(name: str, said: str) -> FailureKind:
+    """What went wrong, by the name that a service gives it in the midst of an answer."""
+    if _is_overflow(said):
+        return "context_length"
+    return _KINDS.get(name, "server")
 
 
 def said_by(body: str) -> str:

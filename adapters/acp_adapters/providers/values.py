@@ -1,0 +1,57 @@
+"""JSON as services send it: anything may be missing or of another type."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Json = dict[str, object]
+
+
+def read_object(data: bytes) -> Json:
+    """Raises ValueError."""
+    return as_object(json.loads(data))
+
+
+def as_object(value: object) -> Json:
+    return cast(Json, value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def as_number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def as_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def sound_text(arguments: str) -> str:
+    """A call's arguments as the model wrote them, which a service's cache goes by, if they are an object."""
+    return arguments if sound(arguments) else "{}"
+
+
+def sound(arguments: str) -> Json:
+    """A call's arguments as an object.
+
+    Services refuse a history with arguments that are none; the output says what was wrong with them.
+    """
+    try:
+        return as_object(json.loads(arguments))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def united(body: Json, more: Mapping[str, object]) -> Json:
+    """`body` with `more`, which counts where they differ; what both have of one name is united in turn."""
+    found = dict(body)
+    for key, value in more.items():
+        old, new = as_object(found.get(key)), as_object(value)
+        found[key] = united(old, new) if old and new else value
+    return found
