@@ -54,6 +54,10 @@ class AssistantTurn(NamedTuple):
     kept: tuple[Kept, ...] = ()
     """In the order in which it came."""
 
+    def kept_of(self, model: str, calls: int) -> list[dict[str, object]]:
+        """What `model` wants back that came after so many of the calls."""
+        return [each.data for each in self.kept if each.model == model and each.calls == calls]
+
 
 class ToolOutput(NamedTuple):
     call_id: str

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from acp_adapters.providers.exchange import Exchange, broken_off
 from acp_adapters.providers.failures import kind_of_error
 from acp_adapters.providers.frames import EventFrames
-from acp_adapters.providers.values import as_number, as_object, as_text, read_object, sound
+from acp_adapters.providers.values import alternating, as_number, as_object, as_text, read_object, sound
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
@@ -86,7 +86,7 @@ def message_body(route: Route, request: ModelRequest, *, sees: bool) -> Json:
     body: Json = {
         "max_tokens": _room(route),
         "system": [{"type": "text", "text": request.system, **_MARK}],
-        "messages": _marked(list(_merged(_messages(request.messages, route.name, sees=sees)))),
+        "messages": _marked(list(alternating(_messages(request.messages, route.name, sees=sees), "content"))),
     }
     if request.tools:
         tools: list[Json] = [
@@ -127,13 +127,12 @@ def _messages(messages: Sequence[Message], model: str, *, sees: bool) -> Iterato
 
 def _said(turn: AssistantTurn, model: str) -> Iterator[Json]:
     """Thoughts first, as they came; the service refuses those of other models, and empty texts."""
-    kept = [each for each in turn.kept if each.model == model]
-    yield from (each.data for each in kept if not each.calls)
+    yield from turn.kept_of(model, 0)
     if turn.text.strip():
         yield {"type": "text", "text": turn.text}
     for index, call in enumerate(turn.calls, 1):
         yield {"type": "tool_use", "id": call.id, "name": call.name, "input": sound(call.arguments)}
-        yield from (each.data for each in kept if each.calls == index)
+        yield from turn.kept_of(model, index)
 
 
 def _piece(piece: str | Image) -> Json:
@@ -141,20 +140,6 @@ def _piece(piece: str | Image) -> Json:
         source: Json = {"type": "base64", "media_type": piece.mime_type, "data": piece.data}
         return {"type": "image", "source": source}
     return {"type": "text", "text": piece or "(nothing)"}
-
-
-def _merged(said: Iterator[tuple[str, list[Json]]]) -> Iterator[Json]:
-    """One message after another of the same side are one: outputs of calls belong together."""
-    last: Json | None = None
-    for role, blocks in said:
-        if last and last["role"] == role:
-            cast("list[Json]", last["content"]).extend(blocks)
-            continue
-        if last:
-            yield last
-        last = {"role": role, "content": blocks} if blocks else None
-    if last:
-        yield last
 
 
 def _marked(messages: list[Json]) -> list[Json]:

@@ -6,13 +6,21 @@ Sources: Google's API reference for generateContent, thinking and thought signat
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from acp_adapters.providers.exchange import Exchange, broken_off
 from acp_adapters.providers.failures import kind_of_error
 from acp_adapters.providers.frames import EventFrames
-from acp_adapters.providers.values import as_list, as_number, as_object, as_text, read_object, sound
+from acp_adapters.providers.values import (
+    alternating,
+    as_list,
+    as_number,
+    as_object,
+    as_text,
+    read_object,
+    sound,
+)
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
@@ -78,9 +86,10 @@ class GenerateContent:
 
     def body(self, request: ModelRequest, *, sees: bool) -> Json:
         signs = "gemini-3" in self._route.model
+        said = _contents(request.messages, self._route.name, sees=sees, signs=signs)
         body: Json = {
             "systemInstruction": {"parts": [{"text": request.system}]},
-            "contents": list(_merged(_contents(request.messages, self._route.name, sees=sees, signs=signs))),
+            "contents": list(alternating(said, "parts")),
         }
         if request.tools:
             declared = [
@@ -136,20 +145,6 @@ def _piece(piece: str | Image) -> Json:
     if isinstance(piece, Image):
         return {"inlineData": {"mimeType": piece.mime_type, "data": piece.data}}
     return {"text": piece}
-
-
-def _merged(said: Iterator[tuple[str, list[Json]]]) -> Iterator[Json]:
-    """Outputs of the calls of one message belong into one; roles alternate."""
-    last: Json | None = None
-    for role, parts in said:
-        if last and last["role"] == role:
-            cast("list[Json]", last["parts"]).extend(parts)
-            continue
-        if last:
-            yield last
-        last = {"role": role, "parts": parts} if parts else None
-    if last:
-        yield last
 
 
 class _Answer:

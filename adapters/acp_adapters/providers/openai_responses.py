@@ -97,8 +97,7 @@ def _items(messages: Sequence[Message], model: str, *, sees: bool) -> Iterator[J
 
 
 def _said(turn: AssistantTurn, model: str) -> Iterator[Json]:
-    kept = [each for each in turn.kept if each.model == model]
-    yield from (each.data for each in kept if not each.calls)
+    yield from turn.kept_of(model, 0)
     if turn.text:
         yield {"role": "assistant", "content": [{"type": "output_text", "text": turn.text}]}
     for index, call in enumerate(turn.calls, 1):
@@ -108,7 +107,7 @@ def _said(turn: AssistantTurn, model: str) -> Iterator[Json]:
             "name": call.name,
             "arguments": sound_text(call.arguments),
         }
-        yield from (each.data for each in kept if each.calls == index)
+        yield from turn.kept_of(model, index)
 
 
 def _piece(piece: str | Image) -> Json:

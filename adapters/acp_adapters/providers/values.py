@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Json = dict[str, object]
 
@@ -55,3 +57,13 @@ def united(body: Json, more: Mapping[str, object]) -> Json:
         old, new = as_object(found.get(key)), as_object(value)
         found[key] = united(old, new) if old and new else value
     return found
+
+
+def alternating(said: Iterator[tuple[str, list[Json]]], field: str) -> Iterator[Json]:
+    """Messages of a role and pieces, the pieces in `field`; those of one role after another become one.
+
+    Services that have outputs of calls in the user's messages want all those of an answer in one.
+    """
+    filled = ((role, pieces) for role, pieces in said if pieces)
+    for role, run in groupby(filled, key=itemgetter(0)):
+        yield {"role": role, field: [piece for _, pieces in run for piece in pieces]}
