@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 ADAPTERS = {
     "keys.keyring": "acp_adapters.keyrings:password",
     "images.fit": "acp_adapters.images:fit",
+    "model.anthropic": "acp_adapters.providers.anthropic:connect",
+    "model.bedrock": "acp_adapters.providers.bedrock:connect",
+    "model.gemini": "acp_adapters.providers.gemini:connect",
+    "model.ollama": "acp_adapters.providers.ollama_chat:connect",
     "model.openai": "acp_adapters.providers.openai_chat:connect",
+    "model.openai-responses": "acp_adapters.providers.openai_responses:connect",
     "models.ollama": "acp_adapters.providers.ollama:installed",
     "sandbox.bwrap": "acp_adapters.sandbox.bwrap:find",
     "sandbox.landlock": "acp_adapters.sandbox.landlock:find",

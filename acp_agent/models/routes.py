@@ -37,6 +37,8 @@ class ProviderType(NamedTuple):
     """Environment variables that may hold the key, best first."""
     model: str | None = None
     needs_key: bool = True
+    thoughts_back: bool = False
+    """In chat completions: while a model works through tool calls, its thoughts are sent back to it."""
     detect: int | None = None
     """Place in the order in which the environment is searched for a key when nothing is configured."""
 

@@ -67,7 +67,7 @@ class ChatCompletions:
             "model": self._route.model,
             "messages": [
                 {"role": "system", "content": request.system},
-                *_messages(request.messages, sees=sees),
+                *_messages(request.messages, sees=sees, thoughts=self._route.provider.thoughts_back),
             ],
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -85,13 +85,16 @@ def _tool(spec: ToolSpec) -> Json:
     return {"type": "function", "function": spec._asdict()}
 
 
-def _messages(messages: Sequence[Message], *, sees: bool) -> Iterator[Json]:
-    for message in messages:
+def _messages(messages: Sequence[Message], *, sees: bool, thoughts: bool) -> Iterator[Json]:
+    asked = max((at for at, each in enumerate(messages) if isinstance(each, UserTurn)), default=0)
+    for at, message in enumerate(messages):
         match message:
             case UserTurn(content):
                 yield {"role": "user", "content": _content(content, sees=sees)}
-            case AssistantTurn(text, _, calls):
+            case AssistantTurn(text, thought, calls):
                 said: Json = {"role": "assistant", "content": text or None}
+                if thoughts and thought and calls and at > asked:
+                    said["reasoning_content"] = thought
                 if calls:
                     said["tool_calls"] = [
                         {

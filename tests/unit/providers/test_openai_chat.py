@@ -454,3 +454,19 @@ async def test_other_refusals_are_not_taken_for_that(status: str, said: str, req
         assert isinstance(failed, Failed)
         assert "does not take images" not in failed.message
         assert model.sees
+
+
+@pytest.mark.parametrize("back", [True, False])
+async def test_thoughts_of_the_turn_that_goes_on_are_sent_back_where_that_is_wanted(back: bool) -> None:
+    call = ToolCall("c1", "read", "{}")
+    old = [AssistantTurn("", "old thought", (call,)), ToolOutput("c1", "x", failed=False)]
+    new = [AssistantTurn("", "new thought", (call,)), ToolOutput("c1", "y", failed=False)]
+    asked = UserTurn((Text("Hello"),))
+    request = ModelRequest("Be brief.", [asked, *old, asked, *new], [])
+    async with http_server(Answer([chunk({"content": "ok"}, "stop"), DONE])) as server:
+        provider = provider_types()["openai"]._replace(thoughts_back=back)
+        await ask(route(server.url, provider=provider), request)
+        (served,) = server.requests
+    messages = cast("list[dict[str, object]]", served.body["messages"])
+    thoughts = [each["reasoning_content"] for each in messages if "reasoning_content" in each]
+    assert thoughts == (["new thought"] if back else [])
