@@ -38,6 +38,7 @@ _KEPT = (
     events.Reminded,
     events.TextDelta,
     events.ThoughtDelta,
+    events.ThoughtKept,
     events.ToolCallStarted,
     events.ToolCallUpdated,
     events.ToolCallFinished,

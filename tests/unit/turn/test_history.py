@@ -11,6 +11,7 @@ from acp_agent.events import (
     Reminded,
     TextDelta,
     ThoughtDelta,
+    ThoughtKept,
     ToolCallFinished,
     ToolCallStarted,
     ToolCallUpdated,
@@ -50,6 +51,19 @@ def test_outputs_follow_in_the_order_of_the_calls_not_of_their_ends() -> None:
         ToolOutput("c2", "two", failed=True),
         AssistantTurn("done", "", ()),
     ]
+
+
+def test_what_a_service_wants_back_of_thoughts_is_kept_where_it_came() -> None:
+    (_, answer, _) = fold(
+        UserMessage("m1", (Text("go"),)),
+        ThoughtKept("m2", "here/m", {"signature": "a"}),
+        ToolCallStarted("c1", "m2", "read", "Read a", "read"),
+        ThoughtKept("m2", "here/m", {"signature": "b"}, 1),
+    )
+    assert isinstance(answer, AssistantTurn)
+    assert answer.kept_of("here/m", 0) == [{"signature": "a"}]
+    assert answer.kept_of("here/m", 1) == [{"signature": "b"}]
+    assert answer.kept_of("here/other", 0) == []
 
 
 def test_a_call_that_never_ended_still_has_an_output() -> None:
