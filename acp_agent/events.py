@@ -141,6 +141,7 @@ class ThoughtKept(NamedTuple):
     message_id: str
     model: str
     data: dict[str, object]
+    """Empty when it held a secret: then the thought is not given back once the session is loaded anew."""
     calls: int = 0
 
 

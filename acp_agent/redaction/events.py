@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _PASS_BY = (
     e.Waiting, e.NoticeRaised, e.UsageChanged, e.ModelUsed, e.OptionsChanged, e.ModeChanged,
-    e.CommandsChanged, e.TitleChanged,
+    e.CommandsChanged, e.TitleChanged, e.ThoughtKept,
 )  # fmt: skip
 """They come at any time, also in the midst of what the model says."""
 Speech = e.TextDelta | e.ThoughtDelta
@@ -117,6 +117,8 @@ def kept(event: e.Event, redact: Redactor) -> e.Event:
             )
         case e.UserMessage(_, content):
             return event._replace(content=tuple(_kept_part(part, redact) for part in content))
+        case e.ThoughtKept(_, _, data) if redact.data(data) != data:
+            return event._replace(data={})  # a service takes back only what it has signed
         case _:
             return _short(event, redact)
 

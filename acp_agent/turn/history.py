@@ -116,7 +116,7 @@ class History:
                 self._answer(message_id).text.append(text)
             case ThoughtDelta(message_id, text):
                 self._answer(message_id).thought.append(text)
-            case ThoughtKept(message_id, model, data, calls):
+            case ThoughtKept(message_id, model, data, calls) if data:
                 self._answer(message_id).kept.append(Kept(model, data, calls))
             case ToolCallStarted(call_id, message_id, name):
                 self._calls[call_id] = self._answer(message_id).calls[call_id] = _Call(name)

@@ -127,3 +127,11 @@ def test_commands_side_by_side(one: str, other: str, cuts: list[tuple[bool, int]
     told = screened(*events)
     assert text_of(told, e.OutputDelta, "a") == REDACT(one)
     assert text_of(told, e.OutputDelta, "b") == REDACT(other)
+
+
+def test_a_thought_that_a_service_wants_back_is_kept_whole_or_not_at_all() -> None:
+    signed = e.ThoughtKept("m", "a/b", {"type": "thinking", "thinking": "hm", "signature": "abc"})
+    assert screened(signed) == [signed]
+    assert kept(signed, REDACT) == signed
+    telling = signed._replace(data={"type": "thinking", "thinking": ALL, "signature": "abc"})
+    assert kept(telling, REDACT) == telling._replace(data={})
