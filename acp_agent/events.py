@@ -146,7 +146,10 @@ class ThoughtKept(NamedTuple):
 
 
 class ToolCallStarted(NamedTuple):
-    """The model has begun a call, in the message `message_id`; its arguments may still be coming."""
+    """The model has begun a call, in the message `message_id`; its arguments may still be coming.
+
+    With an empty `name` it is a question of the agent's own, which the model is not told of.
+    """
 
     call_id: str
     message_id: str
@@ -209,6 +212,8 @@ class UsageChanged(NamedTuple):
 
     used: int
     size: int
+    cost: int | None = None
+    """Micro-dollars that the session has cost; None as soon as one of its requests has no known price."""
 
 
 class Tokens(NamedTuple):
@@ -227,6 +232,16 @@ class ModelUsed(NamedTuple):
     model: str
     tokens: Tokens | None = None
     """None when the provider does not say."""
+    cost: int | None = None
+    """Micro-dollars; None when that is not known."""
+
+
+class Parked(NamedTuple):
+    """The turn waits, or ended so that it can go on, because a usage limit was reached."""
+
+    until: float
+    """When that limit is lifted, in seconds since the epoch."""
+    why: str
 
 
 class CompactionStarted(NamedTuple):
@@ -304,6 +319,7 @@ Event = (
     | PlanChanged
     | UsageChanged
     | ModelUsed
+    | Parked
     | CompactionStarted
     | CompactionEnded
     | ModeChanged

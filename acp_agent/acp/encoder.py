@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NOBODY = Client()
 """A client that offers nothing beyond the protocol's baseline."""
+MICRO_DOLLARS = 1_000_000
 PLAN_ID = "todo"
 """A session has one plan."""
 
@@ -38,14 +39,17 @@ class Encoder:
                 yield from _chunks("agent_thought_chunk", message_id, text)
             case e.PlanChanged(entries):
                 yield _plan(entries, named=self._updates_plans)
-            case e.UsageChanged(used, size):
-                yield {"sessionUpdate": "usage_update", "used": used, "size": size}
+            case e.UsageChanged(used, size, cost):
+                update: Json = {"sessionUpdate": "usage_update", "used": used, "size": size}
+                if cost is not None:
+                    update["cost"] = {"amount": cost / MICRO_DOLLARS, "currency": "USD"}
+                yield update
             case e.UserMessage(message_id, content):
                 for block in blocks_of(content):
                     yield {"sessionUpdate": "user_message_chunk", "messageId": message_id, "content": block}
             case e.CompactionStarted() | e.CompactionEnded():
                 yield _compaction(event)
-            case e.TurnStarted() | e.TurnEnded() | e.Archived() | e.ModelUsed():
+            case e.TurnStarted() | e.TurnEnded() | e.Archived() | e.ModelUsed() | e.Parked():
                 return  # who asked gets the answer
             case (
                 e.ToolCallStarted()

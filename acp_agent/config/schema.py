@@ -6,10 +6,10 @@ import json
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from acp_agent.config.checker import Schema
     from acp_agent.config.reading import JsonObject
@@ -22,17 +22,50 @@ ServerType = Literal["http", "sse"]
 Terminal = Literal["auto", "editor", "agent"]
 SandboxMode = Literal["off", "auto", "required", "bwrap", "landlock"]
 
+T = TypeVar("T")
 OUTSIDE: tuple[Literal["read", "edit"], ...] = ("read", "edit")
 """The operations that `external_directory` is about."""
 MODES: tuple[str, ...] = get_args(Mode)
 
-_SECRETS = frozenset({"api_key", "headers", "env", "args"})
+Pool = Literal["fill_first", "round_robin", "least_used", "random"]
+WhenLimited = Literal["ask", "wait", "stop"]
+
+_SECRETS = frozenset({"api_key", "api_keys", "headers", "env", "args"})
 
 
 def _shown(values: tuple[object, ...], fields: Mapping[str, object]) -> str:
     """The repr of a value without its secrets."""
     shown = (f"{key}={value!r}" for key, value in fields.items() if key not in _SECRETS)
     return f"{type(values).__name__}({', '.join(shown)})"
+
+
+class OAuthClient(NamedTuple):
+    """The user's own OAuth client at a service."""
+
+    client_id: str
+    authorize_url: str | None = None
+    token_url: str | None = None
+    device_url: str | None = None
+    scopes: tuple[str, ...] = ()
+
+
+class PriceEntry(NamedTuple):
+    """US dollars for a million tokens."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+class ModelInfo(NamedTuple):
+    """What the user says of a model; None and empty where they say nothing."""
+
+    context_window: int | None = None
+    max_output: int | None = None
+    price: PriceEntry | None = None
+    vision: bool | None = None
+    thought_levels: tuple[str, ...] = ()
 
 
 class ProviderEntry(NamedTuple):
@@ -46,6 +79,15 @@ class ProviderEntry(NamedTuple):
     thought_levels: tuple[str, ...] = ()
     api_key: str | None = None
     api_key_env: str | None = None
+    api_keys: tuple[str, ...] = ()
+    pool: Pool | None = None
+    account: str | None = None
+    oauth: OAuthClient | None = None
+    protocol: str | None = None
+    model_info: Mapping[str, ModelInfo] = MappingProxyType({})
+    temperature: float | None = None
+    max_tokens: int | None = None
+    flat_tools: bool | None = None
     context_window: int | None = None
     headers: Mapping[str, str] = MappingProxyType({})
     script: str | None = None
@@ -134,6 +176,7 @@ class Timeouts(NamedTuple):
 
     stream_chunk_secs: float = 300
     request_secs: float = 60
+    tool_gap_secs: float = 60
     bash_secs: float = 120
     bash_max_secs: float = 600
     sign_of_life_secs: float = 25
@@ -147,11 +190,47 @@ class Remote(NamedTuple):
     keep_secs: float = 1800
 
 
+class Routing(NamedTuple):
+    """How the model option auto judges a prompt."""
+
+    low: float = 20
+    high: float = 50
+    keywords: Mapping[str, float] = MappingProxyType({})
+
+
+class SpendingLimit(NamedTuple):
+    """US dollars; None is no limit."""
+
+    warn: float | None = None
+    stop: float | None = None
+
+
+class Budget(NamedTuple):
+    """What may be spent on models."""
+
+    session: SpendingLimit = SpendingLimit()
+    day: SpendingLimit = SpendingLimit()
+
+
+class Http(NamedTuple):
+    """How the network is reached, beside what the environment says."""
+
+    proxy: str | None = None
+    ca_file: str | None = None
+
+
 class Settings(NamedTuple):
     """The effective settings of a session."""
 
     provider: str | None = None
     providers: Mapping[str, ProviderEntry] = MappingProxyType({})
+    roles: Mapping[str, str] = MappingProxyType({})
+    fallback: tuple[str, ...] = ()
+    routing: Routing = Routing()
+    budget: Budget = Budget()
+    retries: int = 5
+    when_limited: WhenLimited = "ask"
+    http: Http = Http()
     permission: PermissionSettings = PermissionSettings()
     mcp_servers: Mapping[str, McpServerEntry] = MappingProxyType({})
     environment: Environment = Environment()
@@ -161,6 +240,7 @@ class Settings(NamedTuple):
     context_window: int | None = None
     context_files: bool = True
     max_tokens: int | None = None
+    max_thought_tokens: int = 64_000
     temperature: float | None = None
     show_command_changes: bool = True
     terminal: Terminal = "auto"
@@ -225,40 +305,62 @@ def outside_rules(permission: PermissionSettings) -> tuple[OutsideRule, ...]:
 
 def settings_of(data: JsonObject) -> Settings:
     """The settings that `data` says, once the schema has taken it."""
-    fields: dict[str, Any] = {key: value for key, value in data.items() if key != "$schema"}
-    if "providers" in fields:
-        fields["providers"] = {name: _entry(entry) for name, entry in fields["providers"].items()}
-    if "mcp_servers" in fields:
-        fields["mcp_servers"] = {name: _server_of(entry) for name, entry in fields["mcp_servers"].items()}
-    if "permission" in fields:
-        permission: dict[str, Any] = dict(cast("JsonObject", expanded_permission(fields["permission"])))
-        if "rules" in permission:
-            permission["rules"] = tuple(PermissionRule(**rule) for rule in permission["rules"])
-        if isinstance(permission.get("external_directory"), list):
-            outside = permission["external_directory"]
-            permission["external_directory"] = tuple(OutsideRule(**rule) for rule in outside)
-        fields["permission"] = PermissionSettings(**permission)
-    if "environment" in fields:
-        fields["environment"] = Environment(tuple(fields["environment"].get("pass", ())))
-    if "sandbox" in fields:
-        sandbox: dict[str, Any] = dict(cast("JsonObject", expanded_sandbox(fields["sandbox"])))
-        limits = CommandLimits(**sandbox.pop("limits", {}))
-        writable = tuple(sandbox.pop("writable", ()))
-        fields["sandbox"] = SandboxSettings(**sandbox, writable=writable, limits=limits)
-    if "timeouts" in fields:
-        fields["timeouts"] = Timeouts(**fields["timeouts"])
-    if "remote" in fields:
-        fields["remote"] = Remote(**fields["remote"])
-    return Settings(**fields)
+    return _read(Settings, {key: value for key, value in data.items() if key != "$schema"})
 
 
-def _entry(data: dict[str, Any]) -> ProviderEntry:
-    fields = dict(data)
-    for key in ("models", "thought_levels"):
-        fields[key] = tuple(data.get(key, ()))
-    return ProviderEntry(**fields)
+def _read(kind: Callable[..., T], data: JsonObject) -> T:
+    """A value of `kind`, what is in it read as _READERS says."""
+    readers = _READERS.get(kind, {})
+    return kind(
+        **{
+            key: readers[key](value) if key in readers and value is not None else value
+            for key, value in data.items()
+        }
+    )
 
 
-def _server_of(fields: dict[str, Any]) -> McpServerEntry:
-    entry = McpServerEntry(**fields)
-    return entry._replace(args=tuple(entry.args))
+def _one(kind: Callable[..., object]) -> Callable[[Any], object]:
+    return lambda data: _read(kind, data)
+
+
+def _named(kind: Callable[..., object]) -> Callable[[Any], object]:
+    return lambda data: {name: _read(kind, each) for name, each in data.items()}
+
+
+def _listed(kind: Callable[..., object]) -> Callable[[Any], object]:
+    return lambda data: tuple(_read(kind, each) for each in data)
+
+
+def _outside(value: Any) -> object:
+    return _listed(OutsideRule)(value) if isinstance(value, list) else value
+
+
+_READERS: Mapping[Callable[..., object], Mapping[str, Callable[[Any], object]]] = {
+    Settings: {
+        "providers": _named(ProviderEntry),
+        "fallback": tuple,
+        "routing": _one(Routing),
+        "budget": _one(Budget),
+        "http": _one(Http),
+        "permission": lambda value: _read(PermissionSettings, cast("JsonObject", expanded_permission(value))),
+        "mcp_servers": _named(McpServerEntry),
+        "environment": lambda value: Environment(tuple(value.get("pass", ()))),
+        "timeouts": _one(Timeouts),
+        "remote": _one(Remote),
+        "sandbox": lambda value: _read(SandboxSettings, cast("JsonObject", expanded_sandbox(value))),
+    },
+    ProviderEntry: {
+        "models": tuple,
+        "thought_levels": tuple,
+        "api_keys": tuple,
+        "oauth": _one(OAuthClient),
+        "model_info": _named(ModelInfo),
+    },
+    OAuthClient: {"scopes": tuple},
+    ModelInfo: {"price": _one(PriceEntry), "thought_levels": tuple},
+    Budget: {"session": _one(SpendingLimit), "day": _one(SpendingLimit)},
+    McpServerEntry: {"args": tuple},
+    PermissionSettings: {"rules": _listed(PermissionRule), "external_directory": _outside},
+    SandboxSettings: {"writable": tuple, "limits": _one(CommandLimits)},
+}
+"""By what they are in: how values are read that are not as in JSON."""

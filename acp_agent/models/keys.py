@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from acp_agent.errors import AuthRequired
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from acp_agent.config.schema import ProviderEntry
+    from acp_agent.models.stream import Failed
 
 FILE = "file:"
 KEYRING = "keyring:"
@@ -24,6 +27,38 @@ class Key(NamedTuple):
     """Where it came from, for a person; never the key itself."""
 
 
+class Keys(Protocol):
+    """The keys by which one provider can be asked. Each request takes one, and says what came of it."""
+
+    async def take(self) -> Key:
+        """The key for the next request. May renew it first. Raises AuthRequired saying what to do."""
+        ...
+
+    def report(self, key: Key, failed: Failed | None) -> None:
+        """What came of a request with `key`; None is that it was answered."""
+        ...
+
+    @property
+    def spare(self) -> bool:
+        """Whether `take` would give another key than the one that was reported last."""
+        ...
+
+
+class OneKey:
+    """Keys, where there is but one."""
+
+    spare = False
+
+    def __init__(self, key: Key) -> None:
+        self._key = key
+
+    async def take(self) -> Key:
+        return self._key
+
+    def report(self, key: Key, failed: Failed | None) -> None:
+        pass
+
+
 class Keyring(Protocol):
     """The system's store of passwords."""
 
@@ -33,6 +68,34 @@ class Keyring(Protocol):
         May take long: a person may have to unlock it.
         """
         ...
+
+
+class Sources(NamedTuple):
+    """Where keys can come from, beside the settings."""
+
+    env: Mapping[str, str]
+    keyring: Keyring | None = None
+
+
+def key_of(
+    alias: str, entry: ProviderEntry, variables: Sequence[str], sources: Sources, *, needed: bool
+) -> Key:
+    """The key of a provider: the one of its entry, else of the first of `variables` that is set.
+
+    Raises AuthRequired for one that is `needed` and not there.
+    """
+    if entry.api_key:
+        return given(entry.api_key, f"providers.{alias}.api_key", sources.env, sources.keyring)
+    variables = (entry.api_key_env,) if entry.api_key_env else variables
+    for variable in variables:
+        if value := sources.env.get(variable):
+            return usable(value, f"${variable}")
+    if entry.api_key_env or needed:
+        raise AuthRequired(
+            f"There is no key for {alias!r}. Set {' or '.join(variables)} in the environment that the editor "
+            f"starts acp-agent with, or providers.{alias}.api_key in the settings."
+        )
+    return Key(None, "none")
 
 
 def given(text: str, place: str, env: Mapping[str, str], keyring: Keyring | None) -> Key:

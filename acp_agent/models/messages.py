@@ -82,3 +82,5 @@ class ModelRequest(NamedTuple):
     tools: Sequence[ToolSpec]
     trace: Mapping[str, str] = MappingProxyType({})
     """W3C trace context of the prompt, as headers."""
+    conversation: str = ""
+    """Names the conversation, for services that find what they have cached of it by that."""

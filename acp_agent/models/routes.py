@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.errors import AuthRequired
-from acp_agent.models.keys import Key, given, usable
+from acp_agent.models.keys import Key, Sources, key_of
 from acp_agent.models.thinking import thought_levels
 from acp_agent.models.vision import takes_images
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from acp_agent.config.schema import ProviderEntry, Settings
     from acp_agent.models.keys import Keyring
+    from acp_agent.models.prices import Price
 
 DEFAULT_WINDOW = 128_000
 """Tokens, for models nobody has said anything about."""
@@ -66,6 +67,12 @@ class Route(NamedTuple):
     """How long the model can be told to think, from the least to the most: what a request says for each."""
     extra: Mapping[str, object] = MappingProxyType({})
     """What every request says beside the usual."""
+    kind: str = ""
+    """The provider type's name."""
+    price: Price | None = None
+    """None when it is not known."""
+    max_output: int | None = None
+    """The longest answer that the model can give, in tokens; None when it is not known."""
 
     @property
     def name(self) -> str:
@@ -180,38 +187,24 @@ def route(
         provider=provider,
         base_url=(base_url or "").rstrip("/"),
         model=model,
-        key=_key(alias, entry, provider, env, keyring),
+        kind=kind.lower(),
+        key=key_of(
+            alias,
+            entry,
+            provider.key_env,
+            Sources(env, keyring),
+            needed=provider.needs_key and not entry.base_url,
+        ),
         headers=_headers(entry, env),
         window=entry.context_window or settings.context_window or window_of(model),
         request_limit_s=settings.timeouts.request_secs,
         silence_limit_s=entry.stream_chunk_timeout_secs or settings.timeouts.stream_chunk_secs,
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
+        max_tokens=entry.max_tokens or settings.max_tokens,
+        temperature=settings.temperature if entry.temperature is None else entry.temperature,
         script=entry.script,
         thought_levels=thought_levels(kind.lower(), model, entry.thought_levels),
         vision=entry.vision if entry.vision is not None else takes_images(model),
     )
-
-
-def _key(
-    alias: str,
-    entry: ProviderEntry,
-    provider: ProviderType,
-    env: Mapping[str, str],
-    keyring: Keyring | None,
-) -> Key:
-    if entry.api_key:
-        return given(entry.api_key, f"providers.{alias}.api_key", env, keyring)
-    variables = (entry.api_key_env,) if entry.api_key_env else provider.key_env
-    for variable in variables:
-        if value := env.get(variable):
-            return usable(value, f"${variable}")
-    if entry.api_key_env or (provider.needs_key and not entry.base_url):
-        raise AuthRequired(
-            f"There is no key for {alias!r}. Set {' or '.join(variables)} in the environment that the editor "
-            f"starts acp-agent with, or providers.{alias}.api_key in the settings."
-        )
-    return Key(None, "none")
 
 
 def _headers(entry: ProviderEntry, env: Mapping[str, str]) -> Mapping[str, str]:

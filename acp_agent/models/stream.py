@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from acp_agent.models.messages import ModelRequest
 
 FailureKind = Literal[
-    "auth", "rate_limit", "context_length", "network", "timeout", "server", "request", "protocol"
+    "auth",  # the key is not taken
+    "billing",  # the account has no money or quota left
+    "rate_limit",  # too much at once, or until a limit is lifted
+    "overloaded",  # the service has too much to do
+    "context_length",
+    "network",
+    "timeout",
+    "server",
+    "not_found",  # there is no such model
+    "request",  # it will never be taken as it is
+    "protocol",  # what came cannot be read
 ]
 
 Reason = Literal["end", "tools", "length", "refusal"]
@@ -61,6 +71,10 @@ class Finished(NamedTuple):
 
     reason: Reason
     usage: Usage | None = None
+    model: str = ""
+    """`alias/model` of who has answered, where that may be another than was asked."""
+    cost: int | None = None
+    """Micro-dollars; None when the price is not known."""
 
 
 class Failed(NamedTuple):
@@ -70,9 +84,42 @@ class Failed(NamedTuple):
     message: str
     details: str = ""
     """What the provider said."""
+    wait_s: float | None = None
+    """The provider says that it will answer again after so many seconds."""
 
 
-StreamEvent = TextPiece | ThoughtPiece | KeptPiece | CallStarted | CallArguments | Finished | Failed
+class Delayed(NamedTuple):
+    """A request failed before anything of an answer was to be seen; it is made again after a while."""
+
+    failed: Failed
+    seconds: float
+    attempt: int
+    """The one to come, from 2 on."""
+    attempts: int
+    """How many there will be at most."""
+
+
+class Rerouted(NamedTuple):
+    """Another model, or the same by another key, goes on in place of one that failed."""
+
+    model: str
+    """`alias/model` of who goes on."""
+    failed: Failed
+    key: str = ""
+    """The source of the key, when that is what has changed."""
+
+
+StreamEvent = (
+    TextPiece
+    | ThoughtPiece
+    | KeptPiece
+    | CallStarted
+    | CallArguments
+    | Delayed
+    | Rerouted
+    | Finished
+    | Failed
+)
 
 
 class Model(Protocol):

@@ -104,6 +104,15 @@ def options_for(offers: Offers, places: Places) -> tuple[AskOption, ...]:
     return tuple(each._replace(id=f"{each.kind}-{number}-{mark}") for number, each in enumerate(found, 1))
 
 
+def yes_or_no(yes: str, no: str) -> tuple[AskOption, AskOption]:
+    """The answers to a question that stores nothing, yes first."""
+    mark = os.urandom(8).hex()
+    return (
+        AskOption(f"allow_once-1-{mark}", "allow_once", yes),
+        AskOption(f"reject_once-2-{mark}", "reject_once", no),
+    )
+
+
 def _options(offers: Offers, places: Places) -> Iterator[AskOption]:
     yield AskOption("", "allow_once", "Allow once")
     for rules in offers.session:

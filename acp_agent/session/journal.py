@@ -39,6 +39,7 @@ _KEPT = (
     events.TextDelta,
     events.ThoughtDelta,
     events.ThoughtKept,
+    events.Parked,
     events.ToolCallStarted,
     events.ToolCallUpdated,
     events.ToolCallFinished,

@@ -118,7 +118,7 @@ class History:
                 self._answer(message_id).thought.append(text)
             case ThoughtKept(message_id, model, data, calls) if data:
                 self._answer(message_id).kept.append(Kept(model, data, calls))
-            case ToolCallStarted(call_id, message_id, name):
+            case ToolCallStarted(call_id, message_id, name) if name:
                 self._calls[call_id] = self._answer(message_id).calls[call_id] = _Call(name)
             case ToolCallUpdated(call_id, arguments) if arguments is not None and call_id in self._calls:
                 self._calls[call_id].arguments = arguments

@@ -37,7 +37,7 @@ class Ledger:
         match event:
             case UsageChanged():
                 self.latest = event
-            case ModelUsed(model, tokens):
+            case ModelUsed(model, tokens, _):
                 if tokens:
                     self.spent = _plus(self.spent or Tokens(), tokens)
                 before = self._accounts.get(model) or Account(model)

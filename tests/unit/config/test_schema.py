@@ -40,6 +40,29 @@ EVERY_KEY: dict[str, Any] = {
             "thought_levels": ["low", "high"],
             "api_key": "${MY_KEY}",
             "api_key_env": "MY_KEY",
+            "api_keys": ["${MY_KEY}"],
+            "pool": "round_robin",
+            "account": "work",
+            "oauth": {
+                "client_id": "abc",
+                "authorize_url": "https://models.example/authorize",
+                "token_url": "https://models.example/token",
+                "device_url": "https://models.example/device",
+                "scopes": ["inference"],
+            },
+            "protocol": "anthropic",
+            "model_info": {
+                "large": {
+                    "context_window": 64000,
+                    "max_output": 8000,
+                    "price": {"input": 1, "output": 2.5, "cache_read": 0.1, "cache_write": 1.25},
+                    "vision": True,
+                    "thought_levels": ["low"],
+                }
+            },
+            "temperature": 0.2,
+            "max_tokens": 4000,
+            "flat_tools": True,
             "context_window": 32000,
             "headers": {"X-Team": "${MY_KEY}"},
             "stream_chunk_timeout_secs": 30,
@@ -47,6 +70,13 @@ EVERY_KEY: dict[str, Any] = {
         },
         "replay": {"provider_type": "scripted", "script": "replay.json"},
     },
+    "roles": {"smol": "mine/small"},
+    "fallback": ["mine/small"],
+    "routing": {"low": 10, "high": 60, "keywords": {"kernel": 12}},
+    "budget": {"session": {"warn": 0.5, "stop": 1}, "day": {"stop": 10}},
+    "retries": 2,
+    "when_limited": "wait",
+    "http": {"proxy": "http://proxy.example:3128", "ca_file": "~/ca.pem"},
     "permission": {
         "mode": "accept",
         "rules": [
@@ -71,6 +101,7 @@ EVERY_KEY: dict[str, Any] = {
     "timeouts": {
         "stream_chunk_secs": 1,
         "request_secs": 2,
+        "tool_gap_secs": 5,
         "bash_secs": 3,
         "bash_max_secs": 4,
         "sign_of_life_secs": 0.5,
@@ -81,6 +112,7 @@ EVERY_KEY: dict[str, Any] = {
     "context_window": 16000,
     "context_files": False,
     "max_tokens": 1000,
+    "max_thought_tokens": 2000,
     "temperature": 0.7,
     "show_command_changes": False,
     "terminal": "editor",
@@ -128,6 +160,25 @@ KINDS = [
         EVERY_KEY["permission"]["external_directory"],
         None,
     ),
+    Kind(room.OAuthClient, ROOT["$defs"]["OAuthClient"], [EVERY_KEY["providers"]["mine"]["oauth"]], None),
+    Kind(
+        room.ModelInfo,
+        ROOT["$defs"]["ModelInfo"],
+        list(EVERY_KEY["providers"]["mine"]["model_info"].values()),
+        None,
+    ),
+    Kind(
+        room.PriceEntry,
+        ROOT["$defs"]["PriceEntry"],
+        [each["price"] for each in EVERY_KEY["providers"]["mine"]["model_info"].values()],
+        None,
+    ),
+    Kind(room.Routing, ROOT["$defs"]["Routing"], [EVERY_KEY["routing"]], "### `routing`"),
+    Kind(room.Budget, ROOT["$defs"]["Budget"], [EVERY_KEY["budget"]], None),
+    Kind(
+        room.SpendingLimit, ROOT["$defs"]["SpendingLimit"], list(EVERY_KEY["budget"].values()), "### `budget`"
+    ),
+    Kind(room.Http, ROOT["$defs"]["Http"], [EVERY_KEY["http"]], "### `http`"),
     Kind(room.Environment, ROOT["$defs"]["Environment"], [EVERY_KEY["environment"]], None),
     Kind(room.SandboxSettings, ROOT["$defs"]["SandboxSettings"], [EVERY_KEY["sandbox"]], "### `sandbox`"),
     Kind(
@@ -167,8 +218,8 @@ def test_defaults_are_those_of_the_schema(kind: Kind) -> None:
         assert faults(value, {**properties[key], "$defs": ROOT["$defs"]}) == [], key
     if kind.type is Settings:
         assert settings_of(said) == Settings()
-    elif kind.type is room.SandboxSettings:
-        assert settings_of({"sandbox": said}) == Settings()
+    elif kind.type in (room.SandboxSettings, room.Budget):
+        assert settings_of({"sandbox" if kind.type is room.SandboxSettings else "budget": said}) == Settings()
     else:
         assert {key: () if value == [] else value for key, value in said.items()} == defaults
 
@@ -179,6 +230,9 @@ def test_literals_are_the_enums() -> None:
     assert list(get_args(room.Operation)) == rule["operation"]["enum"]
     assert list(get_args(room.Action)) == rule["action"]["enum"]
     server = ROOT["$defs"]["McpServerEntry"]["properties"]
+    entry = ROOT["$defs"]["ProviderEntry"]["properties"]
+    assert list(get_args(room.Pool)) == entry["pool"]["anyOf"][0]["enum"]
+    assert list(get_args(room.WhenLimited)) == ROOT["properties"]["when_limited"]["enum"]
     assert list(get_args(room.ServerType)) == server["type"]["enum"]
     assert list(get_args(room.SandboxMode)) == ROOT["$defs"]["SandboxSettings"]["properties"]["mode"]["enum"]
 
