@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent import logs
 from acp_agent.assembly import secrets
-from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.adapters import adapter
 from acp_agent.assembly.deciding import Footing, confining_of, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
@@ -19,11 +20,12 @@ from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, OptionsChanged, TitleChanged
 from acp_agent.extend.commands.registry import Registry
 from acp_agent.models.passing import passing
+from acp_agent.permission.gate import Unattended
 from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
-from acp_agent.session.restore import last_id, loose_ends
-from acp_agent.session.session import Before, Parts, Past, Session
+from acp_agent.session.restore import last_id, left_parked, loose_ends
+from acp_agent.session.session import Before, Consulting, Parts, Past, Session
 from acp_agent.session.store import is_id
 from acp_agent.tools.question import Questions
 from acp_agent.tools.registry import Toolset
@@ -31,6 +33,7 @@ from acp_agent.tools.reviewing import Reviewing
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
+from acp_agent.turn.parking import when
 from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
 from acp_agent.workspace.terminals import Consoles
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from acp_agent.assembly.services import Services
     from acp_agent.config.project import Project
     from acp_agent.config.schema import Settings
     from acp_agent.config.trust import Trust
@@ -93,6 +97,8 @@ class Ground(NamedTuple):
     sandboxes: Sandboxes
     project: Project
     """Where the user's trust in the project is asked for and kept."""
+    services: Services
+    """The models of the process."""
     trust: Trust | None = None
     """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
@@ -124,7 +130,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     history, ledger = History(past), Ledger(begun.events())
     gate = gate_of(ground.footing, company.asker)
     audience.answer_within_s = settings.permission.ask_timeout_secs or None
-    options = _options(gate, ground.models, settings)
+    options = _options(gate, ground)
     confining = confining_of(ground.footing, ground.sandboxes)
     gate.containment, options.confining = confining.containment, confining
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
@@ -166,6 +172,9 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
+        consulting=Consulting(
+            company.asker, not isinstance(company.asker, Unattended), settings.when_limited
+        ),
         for_commands=CommandParts(
             registry=Registry(settings.slash_aliases),
             beside=beside,
@@ -179,7 +188,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     )
     for event in loose_ends(past):
         feed.emit(event)
-    for what in (*lost, *_ignored(ground)):
+    for what in (*lost, *_ignored(ground), *_parked(past)):
         warn(what)
     if begun.contents and begun.contents.skipped:
         skipped = "; ".join(begun.contents.skipped[:3])
@@ -193,6 +202,14 @@ def _ignored(ground: Ground) -> Iterable[str]:
         from acp_agent.config.trust import title
 
         yield title(ground.trust)
+
+
+def _parked(past: Sequence[Event]) -> Iterable[str]:
+    """That the last prompt can be gone on with."""
+    if parked := left_parked(past):
+        now = time.time()
+        lifted = f"is lifted at {when(parked.until, now)}" if parked.until > now else "is lifted"
+        yield f"The last prompt was stopped by a usage limit, which {lifted}. /resume goes on with it."
 
 
 def _kept_for(listener: Listener, redactor: Redactor) -> Listener:
@@ -211,9 +228,13 @@ def forget_outputs(env: Mapping[str, str], session_id: str) -> None:
         shutil.rmtree(_outputs(env, session_id), ignore_errors=True)
 
 
-def _options(gate: Gate, found: Sequence[Route], settings: Settings) -> Options:
+def _options(gate: Gate, ground: Ground) -> Options:
+    settings = ground.settings
     level = settings.thought_level or DEFAULT_LEVEL
-    return Options(gate, found, connect, Defaults(level, settings.show_thoughts, settings.context_files))
+    defaults = Defaults(
+        level, settings.show_thoughts, settings.context_files, settings.roles, settings.routing
+    )
+    return Options(gate, ground.models, partial(ground.services.connect, ground.models, settings), defaults)
 
 
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:

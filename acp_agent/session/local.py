@@ -23,12 +23,11 @@ from acp_agent.events import (
 )
 from acp_agent.extend.commands.desk import Again, PastTurn, Words
 from acp_agent.extend.commands.registry import Order
-from acp_agent.models.messages import ModelRequest
 from acp_agent.session.journal import read
 from acp_agent.turn import estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from acp_agent.content import Part
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from acp_agent.extend.commands.registry import Registry
     from acp_agent.extend.commands.table import Entry
     from acp_agent.health import Finding
+    from acp_agent.models.messages import ModelRequest
     from acp_agent.models.stream import Model
     from acp_agent.permission.explaining import Explained
     from acp_agent.session.journal import Record
@@ -72,6 +72,10 @@ class Host(Protocol):
     def set_option(self, option_id: str, value: str) -> None: ...
 
     def new_id(self, kind: str) -> str: ...
+
+    def request(self) -> ModelRequest: ...
+
+    async def compact(self, feed: Feed, trace: Mapping[str, str], focus: str) -> Compacted: ...
 
 
 class LocalTurn:
@@ -179,9 +183,7 @@ class LocalTurn:
         return self._parts.for_commands.checks()
 
     def request(self) -> ModelRequest:
-        parts = self._parts
-        system = parts.context.system(instructions=parts.options.project_instructions)
-        return ModelRequest(system, parts.history.messages(), parts.toolset.specs)
+        return self._host.request()
 
     def instructions(self) -> str:
         return self._parts.context.instructions() if self._parts.options.project_instructions else ""
@@ -205,12 +207,7 @@ class LocalTurn:
         await ask_beside(self._aside(), self.request(), question, self)
 
     async def compact(self, focus: str) -> Compacted:
-        from acp_agent.turn.compaction import compact
-
-        compaction_id = self._host.new_id("compaction")
-        taken = await compact(self._aside(), self.request, compaction_id, focus)
-        self.workspace.documents.forget()
-        return taken
+        return await self._host.compact(self._feed, self._asked.trace, focus)
 
     def _aside(self) -> Aside:
         from acp_agent.turn.aside import Aside

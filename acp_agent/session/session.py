@@ -20,35 +20,45 @@ from acp_agent.errors import AgentError
 from acp_agent.events import (
     CommandsChanged,
     ModeChanged,
+    NoticeRaised,
     OptionsChanged,
+    Reminded,
     TitleChanged,
     TurnEnded,
     TurnStarted,
     UserMessage,
 )
+from acp_agent.models.messages import ModelRequest
 from acp_agent.session.journal import read
+from acp_agent.session.judging import asked_last
 from acp_agent.session.local import LocalTurn
 from acp_agent.session.titles import title_of
+from acp_agent.turn.consent import Consent
 from acp_agent.turn.loop import Turn, run_turn
+from acp_agent.turn.parking import Parking
+from acp_agent.turn.recovery import Aids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from acp_agent.config.schema import WhenLimited
     from acp_agent.content import Part
-    from acp_agent.events import Archived, Event, NoticeRaised, Option, Reminded, StopReason, Tokens
+    from acp_agent.events import Archived, Event, Option, StopReason, Tokens
     from acp_agent.models.stream import Model
-    from acp_agent.permission.gate import Gate
+    from acp_agent.permission.gate import Asker, Gate
     from acp_agent.session.audience import Audience, Watcher
     from acp_agent.session.journal import Journal
     from acp_agent.session.local import CommandParts
     from acp_agent.session.options import Options
     from acp_agent.tools.registry import Toolset
+    from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.feed import Feed
     from acp_agent.turn.history import History
 
 log = logging.getLogger(__name__)
 
+GO_ON = Reminded("answer", "The user asks you to go on where you stopped.")
 CLOSE_LIMIT_S = 1.5
 """How long a cancelled turn may take to end its tools when the session is closed."""
 
@@ -137,6 +147,14 @@ class Prepare(Protocol):
     async def __call__(self, content: tuple[Part, ...], /) -> Prepared: ...
 
 
+class Consulting(NamedTuple):
+    """Who is asked whether the agent itself may go on, and when."""
+
+    asker: Asker
+    attended: bool = True
+    when_limited: WhenLimited = "ask"
+
+
 class Parts(NamedTuple):
     """What a session is put together from."""
 
@@ -151,6 +169,7 @@ class Parts(NamedTuple):
     prepare: Prepare
     max_requests: int
     sign_of_life_s: float
+    consulting: Consulting
     for_commands: CommandParts
     services: Sequence[AbstractAsyncContextManager[object]] = ()
     """What works beside the session, from its first moment to its last."""
@@ -347,7 +366,11 @@ class Session:
         outcome: StopReason | Exception = "cancelled"
         feed.emit(TurnStarted(turn_id))
         try:
-            await self._tell(asked.content)
+            if asked.content:
+                await self._tell(asked.content)
+            else:
+                feed.emit(GO_ON)
+            self._choose_model()
             outcome = await run_turn(self._turn(asked))
         except Exception as error:  # the prompt's answer carries it; the session goes on
             if not isinstance(error, AgentError):
@@ -370,9 +393,22 @@ class Session:
         if self._title is None and (title := title_of(content)):
             self.note(TitleChanged(title))
 
+    def _choose_model(self) -> None:
+        parts = self._parts
+        if why := parts.options.begin_prompt(asked_last(parts.history.messages())):
+            parts.feed.emit(NoticeRaised("info", why, always=True))
+
     def _turn(self, asked: Asked) -> Turn:
         parts = self._parts
+        asker, attended, when_limited = parts.consulting
+        consent = Consent(parts.feed, asker, self.new_id, parts.sign_of_life_s, attended)
+
+        async def make_room() -> None:
+            await self.compact(parts.feed, asked.trace)
+
         return Turn(
+            aids=Aids(Parking(consent, when_limited), make_room),
+            conversation=self.id,
             feed=parts.feed,
             history=parts.history,
             system=self._system,
@@ -394,6 +430,22 @@ class Session:
 
     def _model(self) -> Model:
         return self._parts.options.model
+
+    async def compact(self, feed: Feed, trace: Mapping[str, str], focus: str = "") -> Compacted:
+        """Sums the conversation up. Raises AgentError when there is no summary; then nothing has changed."""
+        from acp_agent.turn.aside import Aside
+        from acp_agent.turn.compaction import compact
+
+        parts = self._parts
+        aside = Aside(parts.options.model_for("summarization"), feed, parts.sign_of_life_s, trace)
+        taken = await compact(aside, self.request, self.new_id("compaction"), focus)
+        parts.for_commands.workspace.documents.forget()
+        return taken
+
+    def request(self) -> ModelRequest:
+        """What the model would be sent now."""
+        parts = self._parts
+        return ModelRequest(self._system(), parts.history.messages(), parts.toolset.specs)
 
     def new_id(self, kind: str) -> str:
         """An id that nothing else in the session has."""
