@@ -24,7 +24,7 @@ from acp_agent.permission.gate import Unattended
 from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
-from acp_agent.session.restore import last_id, left_parked, loose_ends
+from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Consulting, Parts, Past, Session
 from acp_agent.session.store import is_id
 from acp_agent.tools.question import Questions
@@ -33,7 +33,7 @@ from acp_agent.tools.reviewing import Reviewing
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
-from acp_agent.turn.parking import when
+from acp_agent.turn.parking import left_parked, when
 from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
 from acp_agent.workspace.terminals import Consoles

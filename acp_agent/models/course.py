@@ -79,8 +79,8 @@ class Course:
         self._lane: Lane | None = None
         self._attempt = 0
         self._tried: list[_Tried] = []
-        self._failures: list[Failed] = []
-        """All there were, of those that were skipped too."""
+        self._latest: Failed | None = None
+        """The latest failure, also of one that was not even asked."""
         self._asked: tuple[str, Key] | None = None
         """Who was asked last, and by which key."""
         self._over = False
@@ -95,7 +95,8 @@ class Course:
             try:
                 key = await lane.keys.take()
             except AgentError as error:
-                self._give_up(Failed("auth", str(error)))
+                self._latest = Failed("auth", str(error))
+                self._give_up(self._latest)
                 continue
             self.change = self._change(lane.route.name, key)
             self.key = key
@@ -116,8 +117,8 @@ class Course:
                 return lane
             resting.append(lane)
             rest = f"{name} has failed before and is left alone for {breakers.rest_s(name):.0f} s more."
-            self._tried.append(_Tried(name, Failed("overloaded", rest), skipped=True))
-            self._failures.append(self._tried[-1].failed)
+            self._latest = Failed("overloaded", rest)
+            self._tried.append(_Tried(name, self._latest, skipped=True))
         if resting and all(each.skipped for each in self._tried):
             self._lane = min(resting, key=lambda lane: breakers.rest_s(lane.route.name))
             self._tried.clear()
@@ -125,16 +126,16 @@ class Course:
 
     def _change(self, name: str, key: Key) -> Rerouted | None:
         before, self._asked = self._asked, (name, key)
-        if before == self._asked or not self._failures:
+        if before == self._asked or self._latest is None:
             return None
         same = before is not None and before[0] == name
-        return Rerouted(name, self._failures[-1], key.source if same else "")
+        return Rerouted(name, self._latest, key.source if same else "")
 
     def failed(self, failed: Failed, *, shown: bool) -> Delayed | None:
         """What follows from it: a wait before the same is asked again, or nothing, and `lane` knows more."""
         lane = self._lane
         assert lane
-        self._failures.append(failed)
+        self._latest = failed
         lane.keys.report(self.key, failed)
         if shown:
             self._give_up(failed)

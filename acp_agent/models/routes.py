@@ -176,6 +176,8 @@ def route(
             f"Provider {alias!r} is of an unknown type {kind!r}. Set providers.{alias}.provider_type to one "
             f"of: {', '.join(provider_types())} (custom is any OpenAI-compatible endpoint, with base_url)."
         )
+    if entry.protocol:
+        provider = provider._replace(protocol=entry.protocol)
     base_url = entry.base_url or provider.base_url
     model = model or entry.model or next(iter(entry.models), provider.model)
     if provider.protocol != "scripted" and not base_url:

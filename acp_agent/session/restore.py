@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from acp_agent.events import (
     CompactionEnded,
     CompactionStarted,
-    ModelUsed,
-    Parked,
     TextDelta,
     ThoughtDelta,
     ToolCallFinished,
@@ -50,22 +48,6 @@ def loose_ends(events: Iterable[Event]) -> list[Event]:
     ends: list[Event] = [ToolCallFinished(call_id, failed=True, output=CUT_SHORT) for call_id in calls]
     ends += [CompactionEnded(compaction_id, "cancelled") for compaction_id in compactions]
     return [*ends, TurnEnded(turn, "cancelled")] if turn else ends
-
-
-def left_parked(events: Iterable[Event]) -> Parked | None:
-    """The usage limit that the last turn has ended at, or was waiting for when the process ended."""
-    parked: Parked | None = None
-    for event in events:
-        match event:
-            case TurnStarted(_, local):
-                parked = parked if local else None
-            case Parked():
-                parked = event
-            case ModelUsed():  # it went on after all
-                parked = None
-            case _:
-                pass
-    return parked
 
 
 def last_id(events: Iterable[Event]) -> int:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from acp_agent.errors import ModelError
-from acp_agent.events import NoticeRaised, Parked, TextDelta
+from acp_agent.events import ModelUsed, NoticeRaised, Parked, TextDelta, TurnStarted
 from acp_agent.turn.pulse import Pulse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from acp_agent.events import Event
     from acp_agent.models.stream import Failed
     from acp_agent.turn.consent import Consent
 
@@ -27,6 +28,22 @@ def when(until: float, now: float) -> str:
     then, today = time.localtime(until), time.localtime(now)
     same_day = then[:3] == today[:3]
     return time.strftime("%H:%M" if same_day else "%H:%M on %d %B", then)
+
+
+def left_parked(events: Iterable[Event]) -> Parked | None:
+    """The usage limit that the last turn has ended at, or was waiting for when the process ended."""
+    parked: Parked | None = None
+    for event in events:
+        match event:
+            case TurnStarted(_, local):
+                parked = parked if local else None
+            case Parked():
+                parked = event
+            case ModelUsed():  # it went on after all
+                parked = None
+            case _:
+                pass
+    return parked
 
 
 class Parking:

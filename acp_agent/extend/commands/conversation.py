@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acp_agent.content import Image, Resource
-from acp_agent.events import Parked, TurnEnded
+from acp_agent.events import TurnEnded
 from acp_agent.extend.commands.desk import Again
 from acp_agent.extend.commands.markdown import code, number, plain
+from acp_agent.turn.parking import left_parked
 from acp_agent.turn.transcript import text_of
 
 if TYPE_CHECKING:
@@ -55,9 +56,8 @@ async def resume(desk: Desk, words: Words) -> Answer:
 
 
 def _is_done(turn: PastTurn) -> bool:
-    parked = any(isinstance(event, Parked) for event in turn.events)
     ends = [event for event in turn.events if isinstance(event, TurnEnded)]
-    return bool(ends) and ends[-1].stop_reason == "end_turn" and not parked
+    return bool(ends) and ends[-1].stop_reason == "end_turn" and not left_parked(turn.events)
 
 
 def _added(part: Part) -> bool:
