@@ -77,6 +77,8 @@ class Route(NamedTuple):
     """The longest answer that the model can give, in tokens; None when it is not known."""
     guessed: frozenset[str] = frozenset()
     """Of `window` and `vision`, what only the model's name tells."""
+    insecure: bool = False
+    """The settings allow `http://` to another machine."""
     own: bool = True
     """Whether it is asked at its type's own address."""
     known: bool = False
@@ -335,6 +337,7 @@ def _route(end: _Endpoint, model: str) -> Route:
         price=_price(said.price) if said.price else there.price,
         max_output=said.max_output or there.output,
         guessed=frozenset(name for name, value in guessed.items() if value is None),
+        insecure=entry.allow_insecure,
         own=end.own,
         known=is_known or model in entry.model_info,
         tools=there.tools,

@@ -15,7 +15,7 @@ CUSTOM = "custom"
 """The type of an endpoint of which nothing is known but its address."""
 
 
-_LISTS = ("base_urls", "key_env", "aliases", "paid")
+_LISTS = ("base_urls", "key_env", "aliases", "paid", "cache_marks")
 
 
 class ProviderType(NamedTuple):
@@ -27,21 +27,22 @@ class ProviderType(NamedTuple):
     replace: Mapping[str, str] = MappingProxyType({})
     port: int | None = None
     key_env: tuple[str, ...] = ()
-    key_header: str | None = None
+    key_header: str = ""
     needs_key: bool = True
     detect: bool = False
     model: str | None = None
     aliases: tuple[str, ...] = ()
     group: str = ""
     maker: str | None = None
-    elsewhere: Mapping[str, str] = MappingProxyType({})
+    elsewhere: Mapping[str, Any] = MappingProxyType({})
     window: int | None = None
     max_output: int | None = None
     free: bool = False
     paid: tuple[str, ...] = ()
     thoughts_back: bool = False
-    max_tokens_name: str = "max_tokens"
-    stream_options: bool = True
+    limit_field: str = "max_tokens"
+    cache_key: bool = False
+    cache_marks: tuple[str, ...] = ()
 
     @property
     def base_url(self) -> str | None:

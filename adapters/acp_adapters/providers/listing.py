@@ -49,14 +49,9 @@ async def listed(route: Route) -> Mapping[str, Json]:
         raise ModelError(f"{route.alias} cannot be asked for its models. List them in the settings: models.")
     base_url = route.base_url.removesuffix("/v1") if path == _TAGS else route.base_url
     try:
-        with anyio.fail_after(LIST_LIMIT_S):
-            found = await _got(f"{base_url}{path}", {**_key_headers(route), **route.headers})
-    except TimeoutError:
-        raise ModelError(f"{route.alias} did not list its models within {LIST_LIMIT_S:g} s.") from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, OSError, ImportError) as error:
-        said = f"{error or type(error).__name__}"
-        key = route.key.value
-        said = said.replace(key, "…") if key else said
+        found = await _got(f"{base_url}{path}", {**_key_headers(route), **route.headers}, LIST_LIMIT_S)
+    except ModelError as error:
+        said = str(error).replace(route.key.value, "…") if route.key.value else str(error)
         raise ModelError(f"{route.alias} does not list its models at {base_url}: {said}") from None
     models = dict(read(found))
     if not models:
@@ -67,25 +62,29 @@ async def listed(route: Route) -> Mapping[str, Json]:
 async def installed(base_url: str) -> Sequence[str]:
     """The names of the models that the Ollama at `base_url` has; none when there is no Ollama."""
     try:
-        with anyio.fail_after(LOOK_LIMIT_S):
-            found = await _got(f"{base_url}{_TAGS}", {})
-    except (TimeoutError, httpx.HTTPError, ValueError, RecursionError, OSError, ImportError):
+        found = await _got(f"{base_url}{_TAGS}", {}, LOOK_LIMIT_S)
+    except ModelError:
         return ()
     return list(dict(_of_ollama(found)))
 
 
-async def _got(url: str, headers: Mapping[str, str]) -> Json:
-    """The object at `url`. Raises what asking does, and ValueError for an answer that is none."""
-    async with client_for(url).stream("GET", url, headers=headers, timeout=LIST_LIMIT_S) as response:
-        body = b""
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > LARGEST_LIST:
-                raise ValueError("the list is too long")
+async def _got(url: str, headers: Mapping[str, str], limit_s: float) -> Json:
+    """The object at `url`, or a list as its `data`. Raises ModelError saying what came instead."""
+    body = b""
+    try:
+        with anyio.fail_after(limit_s):
+            async with client_for(url).stream("GET", url, headers=headers, timeout=limit_s) as response:
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > LARGEST_LIST:
+                        raise ModelError("it is too long")
         if not response.is_success:
-            said = said_by(body.decode("utf-8", "replace"))
-            raise ValueError(f"it answered {response.status_code}: {said}")
-    data: object = json.loads(body)
+            raise ModelError(f"{response.status_code}: {said_by(body.decode('utf-8', 'replace'))}")
+        data: object = json.loads(body)
+    except TimeoutError:
+        raise ModelError(f"there was no answer within {limit_s:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, OSError, ImportError) as error:
+        raise ModelError(str(error) or type(error).__name__) from error
     return {"data": data} if isinstance(data, list) else as_object(data)
 
 
@@ -94,8 +93,8 @@ def _key_headers(route: Route) -> dict[str, str]:
     version = {"anthropic-version": VERSION} if route.provider.protocol == "anthropic" else {}
     if not key:
         return version
-    if route.provider.key_header:
-        return {route.provider.key_header: key}
+    if name := route.provider.key_header:
+        return {name: key}
     if route.provider.protocol == "anthropic":
         return {"x-api-key": key, **version}
     if route.provider.protocol == "gemini" and "/projects/" not in route.base_url:
