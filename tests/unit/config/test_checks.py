@@ -9,6 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.unit.config.conftest import Place
 
+TYPE = "providers.a.provider_type"
 LOCAL = {"base_url": "http://127.0.0.1:9/v1", "model": "m"}
 
 
@@ -26,9 +27,9 @@ def test_an_endpoint_needs_no_type(place: Place) -> None:
     [
         ({"providers": {"house": {"model": "m"}}}, "providers.house", "neither base_url", '"base_url"'),
         ({"providers": {"claude-code": {}}}, "providers.claude-code", "neither base_url", "use anthropic"),
-        ({"providers": {"a": {"provider_type": "antropic"}}}, "providers.a.provider_type", "known type", '"anthropic"'),
-        ({"providers": {"a": {"provider_type": "xyzzy"}}}, "providers.a.provider_type", "known type", "custom"),
-        ({"providers": {"a": {"provider_type": "oca"}}}, "providers.a.provider_type", "known type", "use oci"),
+        ({"providers": {"a": {"provider_type": "antropic"}}}, TYPE, "known type", '"anthropic"'),
+        ({"providers": {"a": {"provider_type": "xyzzy"}}}, TYPE, "known type", "custom"),
+        ({"providers": {"a": {"provider_type": "oca"}}}, TYPE, "known type", "use oci"),
         ({"provider": "opnai"}, "provider", 'no provider "opnai"', '"openai"'),
         ({"provider": "house2", "providers": {"house": LOCAL}}, "provider", "no provider", '"house"'),
         ({"roles": {"smol": "opnai/gpt-5"}}, "roles.smol", 'no provider "opnai"', '"openai"'),

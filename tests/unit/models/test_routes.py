@@ -201,8 +201,16 @@ def test_what_others_have_at_another_address_costs_what_they_say(tmp_path: Path)
         ({}, "openai-responses", "max_completion_tokens"),
         ({"protocol": "openai"}, "openai", "max_completion_tokens"),
         ({"base_url": "https://gate.example/v1"}, "openai", "max_tokens"),
-        ({"base_url": "https://gate.example/v1", "protocol": "openai-responses"}, "openai-responses", "max_tokens"),
-        ({"provider_type": "custom", "base_url": "https://g.example", "protocol": "anthropic"}, "anthropic", "max_tokens"),
+        (
+            {"base_url": "https://gate.example/v1", "protocol": "openai-responses"},
+            "openai-responses",
+            "max_tokens",
+        ),
+        (
+            {"provider_type": "custom", "base_url": "https://gate.example/v1", "protocol": "anthropic"},
+            "anthropic",
+            "max_tokens",
+        ),
     ],
 )  # fmt: skip
 def test_the_protocol(tmp_path: Path, entry: dict[str, object], protocol: str, limit_field: str) -> None:
@@ -287,9 +295,16 @@ def test_a_model_is_found_where_none_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"base_url": 1}', '{"base_url": "https://api.openai.com/v1", "models": {"x": {"price": ["a", "b"]}}}',
-             '{"base_url": "https://api.openai.com/v1", "models": [1]}'],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"base_url": 1}',
+        '{"base_url": "https://api.openai.com/v1", "models": {"x": {"price": ["a", "b"]}}}',
+        '{"base_url": "https://api.openai.com/v1", "models": [1]}',
+    ],
+)
 def test_a_file_that_cannot_be_used_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "openai.json").write_text(text, encoding="utf-8")

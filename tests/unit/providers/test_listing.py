@@ -30,10 +30,11 @@ async def _clients() -> AsyncIterator[None]:
     await close_clients()
 
 
-def route(base_url: str, protocol: str = "openai", **more: object) -> Route:
+def route(base_url: str, protocol: str = "openai", key_header: str = "") -> Route:
     return Route(
-        alias="here", provider=ProviderType(protocol, **more), base_url=base_url, model="m",  # pyright: ignore[reportArgumentType]
-        key=Key(SECRET, "$KEY"), headers={"X-Team": "editors"}, window=1, request_limit_s=5, silence_limit_s=5,
+        alias="here", provider=ProviderType(protocol, key_header=key_header), base_url=base_url, model="m",
+        key=Key(SECRET, "$KEY"), headers={"X-Team": "editors"}, window=1, request_limit_s=5,
+        silence_limit_s=5,
     )  # fmt: skip
 
 
@@ -110,9 +111,14 @@ async def test_others_say_their_limits_otherwise(entry: Json, window: int | None
 
 async def test_geminis_form() -> None:
     models = [
-        {"name": "models/gemini-9", "inputTokenLimit": 100, "outputTokenLimit": 10, "supportedGenerationMethods": ["generateContent"]},
-        {"name": "models/gemini-embed", "supportedGenerationMethods": ["embedContent"]},
-    ]  # fmt: skip
+        {
+            "name": "models/gemini-9",
+            "inputTokenLimit": 100,
+            "outputTokenLimit": 10,
+            "supportedGenerationMethods": ["generateContent"],
+        },
+        {"name": "models/gemini-e", "supportedGenerationMethods": ["embedContent"]},
+    ]
     assert await said({"models": models}, "gemini") == {"gemini-9": {"window": 100, "output": 10}}
 
 
@@ -121,21 +127,19 @@ async def test_ollamas_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "more", "path", "headers"),
+    ("protocol", "key_header", "path", "headers"),
     [
-        ("openai", {}, "/models", {"authorization": f"Bearer {SECRET}"}),
-        ("openai-responses", {"key_header": "api-key"}, "/models", {"api-key": SECRET}),
-        ("anthropic", {}, "/models?limit=1000", {"x-api-key": SECRET, "anthropic-version": "2023-06-01"}),
-        ("gemini", {}, "/models?pageSize=1000", {"x-goog-api-key": SECRET}),
-        ("ollama", {}, "/api/tags", {"authorization": f"Bearer {SECRET}"}),
+        ("openai", "", "/models", {"authorization": f"Bearer {SECRET}"}),
+        ("openai-responses", "api-key", "/models", {"api-key": SECRET}),
+        ("anthropic", "", "/models?limit=1000", {"x-api-key": SECRET, "anthropic-version": "2023-06-01"}),
+        ("gemini", "", "/models?pageSize=1000", {"x-goog-api-key": SECRET}),
+        ("ollama", "", "/api/tags", {"authorization": f"Bearer {SECRET}"}),
     ],
 )
-async def test_how_each_is_asked(
-    protocol: str, more: dict[str, object], path: str, headers: dict[str, str]
-) -> None:
+async def test_how_each_is_asked(protocol: str, key_header: str, path: str, headers: dict[str, str]) -> None:
     answer = {"data": [{"id": "a"}], "models": [{"name": "a"}]}
     async with http_server(as_json(answer)) as server:
-        await listed(route(server.url, protocol, **more))
+        await listed(route(server.url, protocol, key_header))
         (request,) = server.requests
     assert request.path == path
     assert {**headers, "x-team": "editors"}.items() <= request.headers.items()
