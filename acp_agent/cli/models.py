@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,21 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints what there is; 1 if a provider cannot be used that was named, or did not list its models."""
+    """Prints what there is; 1 if there is nothing, or a service did not list its models."""
+    import anyio
+
     from acp_agent.cli.config import folder
     from acp_agent.config.load import load
 
     settings = load(folder(args), os.environ).settings
-    names = [args.provider] if args.provider else _usable(settings)
+    names, failed = anyio.run(_asked, args, settings)
     if not names:
         from acp_agent.models.routes import WHAT_TO_SET
 
         print(WHAT_TO_SET, file=sys.stderr)
         return 1
-    failed = False
-    if args.refresh:
-        asked = [_refresh(name, settings) for name in names]
-        failed = not all(asked)
     for name in names:
         found = _provider(name, settings)
         failed = failed or (not found.models and bool(found.trouble))
@@ -68,24 +65,29 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _usable(settings: Settings) -> list[str]:
+async def _asked(args: argparse.Namespace, settings: Settings) -> tuple[list[str], bool]:
+    """The providers to show, asked for their models if that is wanted; whether one did not answer."""
+    names = [args.provider] if args.provider else await _usable(settings)
+    answered = [await _refresh(name, settings) for name in names] if args.refresh else []
+    return names, not all(answered)
+
+
+async def _usable(settings: Settings) -> list[str]:
     """Those of the settings, those whose key is in the environment, and an Ollama that answers."""
     from acp_agent.models.routes import active_alias, configured_as, detected
 
     active = active_alias(settings, os.environ)
     names = [*([active] if active else []), *settings.providers, *detected(os.environ)]
-    if configured_as("ollama", settings) not in names and _installed():
+    if configured_as("ollama", settings) not in names and await _installed():
         names.append("ollama")
     return list(dict.fromkeys(names))
 
 
-def _installed() -> Sequence[str]:
-    import anyio
-
+async def _installed() -> Sequence[str]:
     from acp_agent.assembly.adapters import adapter
     from acp_agent.models.catalogue.providers import provider_types
 
-    return anyio.run(adapter("models.ollama"), provider_types()["ollama"].address(os.environ))
+    return await adapter("models.ollama")(provider_types()["ollama"].address(os.environ))
 
 
 def _provider(name: str, settings: Settings) -> _Provider:
@@ -105,10 +107,8 @@ def _provider(name: str, settings: Settings) -> _Provider:
     return _Provider(alias, known, first)
 
 
-def _refresh(name: str, settings: Settings) -> bool:
+async def _refresh(name: str, settings: Settings) -> bool:
     """Asks the service and keeps what it says; whether that could be done."""
-    import anyio
-
     from acp_agent.assembly.adapters import adapter, keyring
     from acp_agent.errors import AgentError
     from acp_agent.models.fetched import keep
@@ -116,7 +116,7 @@ def _refresh(name: str, settings: Settings) -> bool:
 
     try:
         found = reach(name, settings, os.environ, keyring)
-        models: Mapping[str, dict[str, object]] = anyio.run(partial(adapter("models.listed"), found))
+        models: Mapping[str, dict[str, object]] = await adapter("models.listed")(found)
         path = keep(os.environ, found.alias, found.base_url, models)
     except (AgentError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)

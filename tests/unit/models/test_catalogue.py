@@ -106,6 +106,9 @@ def test_the_order_of_detection() -> None:
         "DEEPSEEK_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GLM_API_KEY",
         "OLLAMA_API_KEY", "OPENROUTER_API_KEY",
     ]  # fmt: skip
+    names = list(provider_types())
+    assert [name for name, kind in provider_types().items() if kind.detect] == names[: len(detected)]
+    assert names[len(detected) - 1] == "inception"  # docs/models.md says so
 
 
 @pytest.mark.parametrize("name", provider_types())
