@@ -135,10 +135,12 @@ async def test_what_a_service_says_is_kept_and_offered(workbench: Workbench, lau
 
 
 async def test_a_service_that_does_not_answer_leaves_what_is_known(workbench: Workbench) -> None:
-    entry = {"base_url": "http://127.0.0.1:9/v1", "model": "house-large"}
-    workbench.settle({"provider": "house", "providers": {"house": entry}})
-    done = await agent(workbench, "models", "--refresh", "--json")
+    async with http_server(listing({"id": "new"})) as server:
+        gone = {"base_url": "http://127.0.0.1:9/v1", "model": "old"}
+        there = {"base_url": f"{server.url}/v1", "model": "old"}
+        workbench.settle({"providers": {"gone": gone, "there": there}})
+        done = await agent(workbench, "models", "--refresh", "--json")
     assert done.status == 1
-    assert "house does not list its models at http://127.0.0.1:9/v1" in done.err
-    assert list(done.models) == ["house/house-large"]
-    assert not (workbench.data / "models").exists()
+    assert "gone: gone does not list its models at http://127.0.0.1:9/v1" in done.err
+    assert list(done.models) == ["gone/old", "there/old", "there/new"]
+    assert [path.name for path in (workbench.data / "models").iterdir()] == ["there.json"]
