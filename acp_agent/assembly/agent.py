@@ -234,7 +234,7 @@ class Agent:
     async def _routes(self, settings: Settings) -> Sequence[Route]:
         if found := await _reached(settings, self._env):
             return found
-        base_url = provider_types()["ollama"].base_url
+        base_url = provider_types()["ollama"].address(self._env)
         installed: Sequence[str] = await adapter("models.ollama")(base_url)
         if not installed:
             raise AuthRequired(WHAT_TO_SET)
