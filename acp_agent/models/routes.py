@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from acp_agent.config.schema import ProviderEntry, Settings
-    from acp_agent.models.keys import Keyring
+    from acp_agent.models.keys import Accounts, Keyring
     from acp_agent.models.prices import Price
 
 DEFAULT_WINDOW = 128_000
 """Tokens, for models nobody has said anything about."""
 WHAT_TO_SET = (
-    "No model is configured. Set a key such as OPENAI_API_KEY, DEEPSEEK_API_KEY or OPENROUTER_API_KEY, "
-    "start Ollama, or name a provider in the file that `acp-agent config path` prints "
-    "(docs/configuration.md). `acp-agent doctor` checks it."
+    "No model is configured. Run `acp-agent auth login` in a terminal, set a key such as OPENAI_API_KEY, "
+    "DEEPSEEK_API_KEY or OPENROUTER_API_KEY, start Ollama, or name a provider in the file that "
+    "`acp-agent config path` prints (docs/accounts.md). `acp-agent doctor` checks it."
 )
 
 
@@ -113,45 +113,55 @@ def window_of(model: str) -> int:
     return next((tokens for part, tokens in _windows() if part in name), DEFAULT_WINDOW)
 
 
-def active_alias(settings: Settings, env: Mapping[str, str]) -> str | None:
-    """The provider to start with: the one named, else the first configured, else the first with a key."""
+def active_alias(settings: Settings, env: Mapping[str, str], accounts: Accounts | None = None) -> str | None:
+    """The provider to start with: the one named, else the first configured, else the first with a key.
+
+    Keys in the environment come before accounts. Raises AuthRequired when those cannot be read.
+    """
     if settings.provider:
         return settings.provider
     if settings.providers:
         return next(iter(settings.providers))
     types = provider_types().items()
     searched = sorted((kind.detect, name) for name, kind in types if kind.detect is not None)
-    return next(
-        (name for _, name in searched if any(env.get(key) for key in provider_types()[name].key_env)), None
-    )
+    for _, name in searched:
+        if any(env.get(key) for key in provider_types()[name].key_env):
+            return name
+    stored = [name for name in (accounts.providers() if accounts else ()) if name in provider_types()]
+    return next((name for _, name in searched if name in stored), next(iter(stored), None))
 
 
-def routes(settings: Settings, env: Mapping[str, str], keyring: Keyring | None = None) -> tuple[Route, ...]:
+def routes(
+    settings: Settings,
+    env: Mapping[str, str],
+    keyring: Keyring | None = None,
+    accounts: Accounts | None = None,
+) -> tuple[Route, ...]:
     """Every model that can be asked, the one to start with first. Raises AuthRequired for the active one."""
-    active = active_alias(settings, env)
+    active = active_alias(settings, env, accounts)
     if active is None:
         return ()
     keyring = cache(keyring) if keyring else None  # for all models of a provider at once
-    found = list(_of_entry(active, settings, env, keyring))
+    sources = Sources(env, keyring, accounts)
+    found = list(_of_entry(active, settings, sources))
     for alias in settings.providers:
         if alias != active:
             try:
-                found += _of_entry(alias, settings, env, keyring)
+                found += _of_entry(alias, settings, sources)
             except AuthRequired:
                 continue  # not usable now; it is offered once its key is there
     return tuple(found)
 
 
-def _of_entry(
-    alias: str, settings: Settings, env: Mapping[str, str], keyring: Keyring | None
-) -> Iterator[Route]:
+def _of_entry(alias: str, settings: Settings, sources: Sources) -> Iterator[Route]:
     """The models of one provider: the one to use, then the others of its list."""
-    first = route(alias, settings, env, keyring=keyring)
+    env, keyring, accounts = sources
+    first = route(alias, settings, env, keyring=keyring, accounts=accounts)
     yield first
     entry = settings.providers.get(alias)
     for model in dict.fromkeys(entry.models if entry else ()):
         if model != first.model:
-            yield route(alias, settings, env, model, keyring=keyring)
+            yield route(alias, settings, env, model, keyring=keyring, accounts=accounts)
 
 
 def route(
@@ -161,6 +171,7 @@ def route(
     model: str | None = None,
     *,
     keyring: Keyring | None = None,
+    accounts: Accounts | None = None,
 ) -> Route:
     """How to ask a provider's model: `model`, or the one of the settings.
 
@@ -192,7 +203,7 @@ def route(
             alias,
             entry,
             provider.key_env,
-            Sources(env, keyring),
+            Sources(env, keyring, accounts),
             needed=provider.needs_key and not entry.base_url,
         ),
         headers=_headers(entry, env),
