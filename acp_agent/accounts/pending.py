@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = "logins"
-"""In the data folder."""
+"""In the folder of the settings, which no command may read."""
 LASTS_S = 900.0
 """Services forget a code after some minutes."""
 MOST_BYTES = 16 << 10
@@ -71,4 +71,4 @@ def _path(provider: str, account: str, env: Mapping[str, str]) -> Path:
     from pathlib import Path
 
     digest = hashlib.sha256(f"{provider}\0{account}".encode()).hexdigest()[:32]
-    return Path(os.path.realpath(paths.data_dir(env))) / FOLDER / f"{digest}.json"
+    return Path(os.path.realpath(paths.config_dir(env))) / FOLDER / f"{digest}.json"

@@ -55,8 +55,10 @@ class Renewing:
                 return now
             # A service may take the old token back as soon as it has answered: a cancelled turn must not
             # lose the new one. The port is bounded, so this is.
+            renewed = now
             with anyio.CancelScope(shield=True):
-                return await self._renewed(now)
+                renewed = await self._renewed(now)
+        return renewed
 
     async def _renewed(self, old: Account) -> Account:
         tokens = await renewal(old, self._post, self._stored.clock())

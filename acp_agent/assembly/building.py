@@ -96,6 +96,8 @@ class Ground(NamedTuple):
     trust: Trust | None = None
     """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
+    stored: frozenset[str] = frozenset()
+    """All keys and tokens that are stored, also of accounts that are not in use."""
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -128,7 +130,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     confining = confining_of(ground.footing, ground.sandboxes)
     gate.containment, options.confining = confining.containment, confining
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
-    redactor = secrets.redactor(ground.models, ground.servers, ground.env)
+    redactor = secrets.redactor(ground.models, ground.servers, ground.env, ground.stored)
     logs.hide(redactor)
     begun.journal.redact = partial(kept, redact=redactor)
     others = (_kept_for(listener, redactor) for listener in company.listeners)
@@ -141,7 +143,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
     beside = Feed(watching, audience.drain, Screen(redactor))
     confining.on_change = lambda: _tell(confining, options, beside)
-    passes = passing(settings, ground.models)
+    passes = passing(settings, ground.models, ground.stored)
     outputs = _outputs(ground.env, begun.id)
     consoles = Consoles(settings.terminal, audience, outputs, passes, redactor, confining)
     reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
