@@ -73,7 +73,7 @@ def guarded_places(root: str, home: str) -> dict[str, Access]:
 
 
 def hidden_places(home: str, own: Iterable[str] = ()) -> dict[str, Access]:
-    """Secrets of home folder and system, and the files and folders `own`; what is none among them is shown."""
+    """Secrets of home folder and system, and what is at the paths `own`; what is none among them is shown."""
     known, names, patterns = protected(home), _Listing(), _table()[1]
     found = [*_existing(home, (*patterns.anywhere, *patterns.home), names)]
     found += _existing("/", [each.lstrip("/") for each in patterns.absolute], names)
