@@ -190,11 +190,17 @@ def check_model(around: Surroundings) -> Iterator[Finding]:
     except AgentError as error:
         yield Finding("fail", "model", f"{alias} cannot be used", str(error))
         return
-    yield _reached(way, around.env)
+    yield _reached(way, around)
 
 
-def _reached(way: Route, env: Mapping[str, str]) -> Finding:
+def _reached(way: Route, around: Surroundings) -> Finding:
+    from acp_agent.accounts.choice import why_active
+    from acp_agent.models.keys import Sources
+
+    settings, env = around.loaded.settings, around.env
     detail = f"{way.name}, key: {way.key.source}"
+    if not settings.provider and not settings.providers:
+        detail += f" ({why_active(settings, Sources(env), way.alias)})"
     if way.provider.protocol == "scripted":
         script = way.script
         if script is not None and not Path(script).is_file():

@@ -199,7 +199,7 @@ def put(providers: JsonObject, account: Account) -> None:
 
 def refresh(providers: JsonObject, account: Account) -> None:
     """New tokens of an account that is there; nothing if it has been removed meanwhile."""
-    _, accounts = _entries(providers, account.provider)
+    accounts = as_object((as_object(providers.get(account.provider)) or {}).get("accounts")) or {}
     old = as_object(accounts.get(account.name))
     if old is not None:
         old.pop("expires_at", None)

@@ -52,12 +52,14 @@ class Renewing:
         async with _alone(self._stored.file):
             now = self._now(spent)
             if now.secret != spent.secret and not now.expired(self._stored.clock()):
+                self._stored.renewed(now)
                 return now
             # A service may take the old token back as soon as it has answered: a cancelled turn must not
             # lose the new one. The port is bounded, so this is.
             renewed = now
             with anyio.CancelScope(shield=True):
                 renewed = await self._renewed(now)
+        self._stored.renewed(renewed)
         return renewed
 
     async def _renewed(self, old: Account) -> Account:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
 
 from acp_agent.accounts.account import account_source, origin_of
 from acp_agent.accounts.file import not_there
@@ -13,7 +14,7 @@ from acp_agent.errors import AuthRequired
 from acp_agent.models.keys import Key, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from acp_agent.accounts.account import Account
     from acp_agent.accounts.file import AuthFile, Held
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from acp_agent.models.keys import Accounts, Keyring
 
 FROM_KEYRING = ("api_key", "access_token", "refresh_token")
+
+
+class Learner(Protocol):
+    """Is told of secrets that come up."""
+
+    def learn(self, keys: Iterable[str], /) -> None: ...
 
 
 class Stored:
@@ -36,6 +43,7 @@ class Stored:
         self._opened: dict[str, Account] = {}
         """What was in the keyring, by its pointer, as long as the file stays the same."""
         self._opened_at: object = None
+        self._learners: WeakSet[Learner] = WeakSet()
 
     def providers(self) -> Sequence[str]:
         return [name for name, held in self.file.held().items() if held.active]
@@ -113,6 +121,16 @@ class Stored:
             for secret in (each.api_key, each.access_token, each.refresh_token)
         )
         return frozenset(secret for secret in found if secret)
+
+    def watch(self, learner: Learner) -> None:
+        """`learner` is told of every token that replaces another, before anything is asked with it."""
+        self._learners.add(learner)
+
+    def renewed(self, account: Account) -> None:
+        """The account has new tokens."""
+        new = [secret for secret in (account.access_token, account.refresh_token) if secret]
+        for learner in self._learners:
+            learner.learn(new)
 
     def waits(self, aliases: Mapping[str, ProviderEntry]) -> bool:
         """Whether looking up the keys of these providers may wait for a person to unlock the keyring."""

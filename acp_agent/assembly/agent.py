@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from acp_agent import logs
 from acp_agent.accounts.account import account_source
 from acp_agent.accounts.holders import unlocked
 from acp_agent.acp.ports import Access, Account
@@ -63,6 +64,7 @@ class Agent:
         self._store = Store(paths.data_dir(env))
         self._overridden = providers.Overrides()
         self.credentials = credentials(env)
+        self.credentials.stored.watch(logs.learner())
         self._sandboxes = sandboxes()
         self._live = LiveSessions()
         self._first_ground: Ground | None = None
@@ -213,7 +215,7 @@ class Agent:
             settings=settings,
             models=models,
             env=self._env,
-            stored=self.credentials.stored.secrets(),
+            accounts=self.credentials.stored,
             surroundings=partial(self._surroundings, cwd),
             sandboxes=self._sandboxes,
             servers=servers,
