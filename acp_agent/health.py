@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from acp_agent.accounts.stored import Stored
     from acp_agent.config.load import Loaded
     from acp_agent.models.keys import Keyring
     from acp_agent.models.routes import Route
@@ -52,6 +53,8 @@ class Surroundings(NamedTuple):
     keyring: Keyring | None = None
     sandboxes: Sandboxes | None = None
     """Those to be tried, where somebody knows them."""
+    accounts: Stored | None = None
+    """Those of `acp-agent auth`."""
 
 
 class Endpoint(NamedTuple):
@@ -125,7 +128,9 @@ def check_secrets(around: Surroundings) -> Iterator[Finding]:
     from acp_agent.workspace.environment import held_back
 
     settings, file = around.loaded.settings, config_file(around.env)
-    keys = [entry.api_key for entry in settings.providers.values() if entry.api_key]
+    keys = [
+        key for entry in settings.providers.values() for key in (entry.api_key or "", *entry.api_keys) if key
+    ]
     if any(not is_elsewhere(key) for key in keys) and file.stat().st_mode & 0o077:
         yield Finding("warn", "keys", f"{file} holds a key and can be read by others", f"chmod 600 {file}")
     held = held_back(around.env, passing(settings))
@@ -136,13 +141,45 @@ def check_secrets(around: Surroundings) -> Iterator[Finding]:
     yield Finding("ok", "env", f"commands are not given {', '.join(held)}", advice)
 
 
+def check_accounts(around: Surroundings) -> Iterator[Finding]:
+    """Whether the file of accounts can be used, and what in it is of no use any more. Names only."""
+    from acp_agent.errors import AuthRequired
+
+    if around.accounts is None:
+        return
+    file = around.accounts.file
+    try:
+        held = file.held()
+    except AuthRequired as error:
+        yield Finding("fail", "accounts", str(error))
+        return
+    now = around.accounts.clock()
+    accounts = [account for each in held.values() for account in each.accounts.values()]
+    for account in accounts:
+        if account.expired(now) and not account.renewable:
+            advice = f"acp-agent auth login {account.provider} --account {account.name}"
+            yield Finding("warn", "accounts", f"{account.name} of {account.provider} has expired", advice)
+    for provider, each in held.items():
+        if each.accounts and each.active is None:
+            advice = f"acp-agent auth switch {provider} ACCOUNT"
+            yield Finding("warn", "accounts", f"none of the accounts of {provider} is active", advice)
+    if accounts:
+        yield Finding("ok", "accounts", f"{len(accounts)} in {file.path}")
+
+
 def check_model(around: Surroundings) -> Iterator[Finding]:
     """Which model, whose key, and whether its service can be reached. Nothing is sent to it."""
     from acp_agent.errors import AgentError
-    from acp_agent.models.routes import WHAT_TO_SET, active_alias, provider_types, route
+    from acp_agent.models.catalogue.providers import provider_types
+    from acp_agent.models.keys import Sources
+    from acp_agent.models.routes import WHAT_TO_SET, active_alias, route
 
     settings = around.loaded.settings
-    alias = active_alias(settings, around.env)
+    try:
+        alias = active_alias(settings, around.env, around.accounts)
+    except AgentError as error:
+        yield Finding("fail", "model", "none can be chosen", str(error))
+        return
     if alias is None:
         local = provider_types()["ollama"].address(around.env) or ""
         if _why_unreachable(_endpoint(local, around.env)):
@@ -151,15 +188,21 @@ def check_model(around: Surroundings) -> Iterator[Finding]:
             yield Finding("ok", "model", f"Ollama answers at {local}")
         return
     try:
-        way = route(alias, settings, around.env, keyring=around.keyring)
+        way = route(alias, settings, Sources(around.env, around.keyring, around.accounts))
     except AgentError as error:
         yield Finding("fail", "model", f"{alias} cannot be used", str(error))
         return
-    yield _reached(way, around.env)
+    yield _reached(way, around)
 
 
-def _reached(way: Route, env: Mapping[str, str]) -> Finding:
+def _reached(way: Route, around: Surroundings) -> Finding:
+    from acp_agent.accounts.choice import why_active
+    from acp_agent.models.keys import Sources
+
+    settings, env = around.loaded.settings, around.env
     detail = f"{way.name}, key: {way.key.source}"
+    if not settings.provider and not settings.providers:
+        detail += f" ({why_active(settings, Sources(env), way.alias)})"
     if way.provider.protocol == "scripted":
         script = way.script
         if script is not None and not Path(script).is_file():
@@ -228,6 +271,7 @@ CHECKS: tuple[Callable[[Surroundings], Iterator[Finding]], ...] = (
     check_python,
     check_config,
     check_trust,
+    check_accounts,
     check_model,
     check_secrets,
     check_rg,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from acp_agent.redaction.redactor import NO_VALUES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from io import TextIOWrapper
     from pathlib import Path
 
+    from acp_agent.accounts.stored import Learner
     from acp_agent.redaction.redactor import Redactor
 
 LEVEL_VARIABLE = "ACP_AGENT_LOG"
@@ -29,11 +30,21 @@ class _Redacting(logging.Formatter):
         super().__init__(FORMAT)
         self.redact = NO_VALUES
 
+    def learn(self, keys: Iterable[str]) -> None:
+        from acp_agent.redaction.redactor import Redactor
+
+        self.redact = self.redact.with_all_of(Redactor(keys))
+
     def format(self, record: logging.LogRecord) -> str:
         return self.redact(super().format(record))
 
 
 _formatter = _Redacting()
+
+
+def learner() -> Learner:
+    """What hides in the log the secrets that it is told of."""
+    return _formatter
 
 
 def hide(redactor: Redactor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from acp_agent.acp.initialize import AUTH_METHOD
+from acp_agent.acp.initialize import AUTH_METHOD, LOGIN_METHOD
 from acp_agent.rpc.peer import Reply
 
 if TYPE_CHECKING:
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from acp_agent.rpc.peer import Work
 
 
+METHODS = (AUTH_METHOD, LOGIN_METHOD)
+"""The second is run by the client; some call it here as well when it has ended."""
+
+
 def methods(connection: Connection) -> dict[str, Method]:
     def authenticate(params: Params) -> Work:
         method_id = params.text("methodId")
-        if method_id != AUTH_METHOD:
+        if method_id not in METHODS:
             raise params.refuse("methodId", f"must be {AUTH_METHOD!r}, got {method_id!r}")
         return partial(_authenticate, connection)
 
@@ -29,7 +33,7 @@ def methods(connection: Connection) -> dict[str, Method]:
 
 
 async def _authenticate(connection: Connection) -> Reply:
-    """Returns at once when a model can be used; there is nothing to log in to."""
+    """Returns at once when a model can be used; else the error says what a person can do."""
     before = await _status(connection)
     await connection.agent.check_access()
     return await _changed(connection, before)

@@ -67,7 +67,7 @@ class Connection:
         self.knows_access = False
         """Whether the client has asked for `auth/status`; others do not know its notification."""
         self._methods: dict[str, Method] = {
-            "initialize": lambda _: partial(_ready, answer()),
+            "initialize": lambda _: partial(_ready, answer(client)),
             **authentication.methods(self),
             **providers.methods(self),
             **sessions.methods(self),

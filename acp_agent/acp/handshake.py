@@ -50,7 +50,7 @@ class Handshake:
                     self.refusals += 1
                     return failure(request_id, AuthRequired(NOT_ADMITTED))
                 self.client = client_of(params, remote=self._remote)
-                return result(request_id, answer())
+                return result(request_id, answer(self.client))
             case Request(request_id, method):
                 self.out_of_order = True
                 return failure(request_id, InvalidRequest(f"{method} came before initialize"))

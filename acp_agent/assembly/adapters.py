@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from acp_agent.workspace.sandbox import Sandbox, Sandboxes
 
 ADAPTERS = {
+    "keys.keep": "acp_adapters.keyrings:keep",
     "keys.keyring": "acp_adapters.keyrings:password",
     "images.fit": "acp_adapters.images:fit",
     "model.anthropic": "acp_adapters.providers.anthropic:connect",
@@ -30,6 +31,10 @@ ADAPTERS = {
     "model.openai-responses": "acp_adapters.providers.openai_responses:connect",
     "models.listed": "acp_adapters.providers.listing:listed",
     "models.ollama": "acp_adapters.providers.listing:installed",
+    "oauth.has_browser": "acp_adapters.oauth:has_browser",
+    "oauth.loopback": "acp_adapters.oauth:loopback",
+    "oauth.open_page": "acp_adapters.oauth:open_page",
+    "oauth.post": "acp_adapters.oauth:post",
     "sandbox.bwrap": "acp_adapters.sandbox.bwrap:find",
     "sandbox.landlock": "acp_adapters.sandbox.landlock:find",
     "tools.mcp": "acp_adapters.mcp.connecting:connect",

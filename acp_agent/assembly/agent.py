@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from acp_agent import logs
+from acp_agent.accounts.account import account_source
+from acp_agent.accounts.holders import unlocked
 from acp_agent.acp.ports import Access, Account
 from acp_agent.assembly import providers
 from acp_agent.assembly.adapters import adapter, connect, keyring, sandboxes
 from acp_agent.assembly.building import Begun, Company, Ground, build, forget_outputs
+from acp_agent.assembly.credentials import credentials
 from acp_agent.assembly.servers import configured_servers
 from acp_agent.assembly.services import Services
 from acp_agent.config import paths
@@ -22,8 +26,8 @@ from acp_agent.config.load import Overrides, load, require
 from acp_agent.config.project import Project
 from acp_agent.errors import AgentError, AuthRequired, InvalidParams, JournalError
 from acp_agent.events import Archived, TitleChanged
-from acp_agent.models.keys import KEYRING
-from acp_agent.models.routes import WHAT_TO_SET, Route, provider_types, route, routes
+from acp_agent.models.keys import Key
+from acp_agent.models.routes import WHAT_TO_SET, Route, active_alias, provider_types, route, routes
 from acp_agent.permission.claims import Claim
 from acp_agent.permission.gate import Gate, Unattended
 from acp_agent.session.audience import Audience
@@ -32,7 +36,7 @@ from acp_agent.session.store import Query, Store
 from acp_agent.session.titles import given_title
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from acp_agent.acp.ports import Opening, Shelf
@@ -48,8 +52,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEEP_S = 1800.0
-KEYRING_LIMIT_S = 60.0
-"""A person may have to unlock it."""
 
 
 class Agent:
@@ -62,6 +64,8 @@ class Agent:
         self._overrides = overrides
         self._store = Store(paths.data_dir(env))
         self._overridden = providers.Overrides()
+        self.credentials = credentials(env)
+        self.credentials.stored.watch(logs.learner())
         self._sandboxes = sandboxes()
         self._live = LiveSessions()
         self._services = Services()
@@ -90,24 +94,26 @@ class Agent:
 
     async def access(self) -> Access:
         try:
-            found = await self._routes(self._settings(paths.working_dir(self._env)))
+            settings = self._settings(paths.working_dir(self._env))
+            found = await self._routes(settings)
         except AuthRequired:
             return Access("unauthenticated")
         except AgentError:  # broken settings: nothing can be said, and nothing may be asked for here
             return Access("unknown")
-        accounts = tuple(Account(_account(each), active=each is found[0]) for each in found)
+        labels = dict.fromkeys((*map(_account, found), *self._not_in_use(found, settings)))
+        accounts = tuple(Account(label, active=label == _account(found[0])) for label in labels)
         if self._logged_out:
             return Access("unauthenticated", accounts)
         return Access("authenticated" if found[0].key.value else "not_required", accounts)
 
     def providers(self) -> Sequence[Provider]:
-        return self._overridden.all(self._configured(paths.working_dir(self._env)), self._env)
+        return self._overridden.all(self._configured(paths.working_dir(self._env)), self._active)
 
     def set_provider(self, provider_id: str, routing: Routing) -> None:
         self._overridden.set(provider_id, routing)
 
     def disable_provider(self, provider_id: str) -> None:
-        self._overridden.disable(provider_id, self._configured(paths.working_dir(self._env)), self._env)
+        self._overridden.disable(provider_id, self._configured(paths.working_dir(self._env)), self._active)
 
     # Sessions ----------------------------------------------------------------------------
 
@@ -211,6 +217,7 @@ class Agent:
             settings=settings,
             models=models,
             env=self._env,
+            accounts=self.credentials.stored,
             surroundings=partial(self._surroundings, cwd),
             sandboxes=self._sandboxes,
             servers=servers,
@@ -223,7 +230,7 @@ class Agent:
         from acp_agent.health import Surroundings
 
         loaded = load(cwd, self._env, self._overrides)
-        return Surroundings(self._env, loaded, keyring, sandboxes())
+        return Surroundings(self._env, loaded, keyring, sandboxes(), self.credentials.stored)
 
     def _settings(self, cwd: Path) -> Settings:
         return self._overridden.applied(self._configured(cwd))
@@ -232,13 +239,30 @@ class Agent:
         return require(load(cwd, self._env, self._overrides))
 
     async def _routes(self, settings: Settings) -> Sequence[Route]:
-        if found := await _reached(settings, self._env):
+        if found := await self._reached(settings):
             return found
         base_url = provider_types()["ollama"].address(self._env)
         installed: Sequence[str] = await adapter("models.ollama")(base_url)
         if not installed:
             raise AuthRequired(WHAT_TO_SET)
-        return [route("ollama", settings, self._env, model) for model in installed]
+        return [route("ollama", settings, self.credentials.sources, model) for model in installed]
+
+    async def _reached(self, settings: Settings) -> Sequence[Route]:
+        """The models that can be asked. A keyring is asked in a thread: it may wait for a person."""
+        find = partial(routes, settings, self.credentials.sources)
+        return await unlocked(find) if self.credentials.waits(settings) else find()
+
+    def _active(self, settings: Settings) -> str | None:
+        try:
+            return active_alias(settings, self._env, self.credentials.stored)
+        except AuthRequired:
+            return None
+
+    def _not_in_use(self, found: Sequence[Route], settings: Settings) -> Iterator[str]:
+        """The other accounts that these providers could be reached by."""
+        for way in found:
+            for account in self.credentials.accounts_of(way.alias, settings):
+                yield _account(way._replace(key=Key(None, account_source(account.name))))
 
     # Ahead of time -----------------------------------------------------------------------
 
@@ -247,19 +271,6 @@ class Agent:
         await self._first_session.wait()
         if self._first_ground:
             await anyio.to_thread.run_sync(_load, self._first_ground, abandon_on_cancel=True)
-
-
-async def _reached(settings: Settings, env: Mapping[str, str]) -> Sequence[Route]:
-    """The models that can be asked. A keyring is asked in a thread: it may wait for a person."""
-    if not any((entry.api_key or "").startswith(KEYRING) for entry in settings.providers.values()):
-        return routes(settings, env)
-    try:
-        with anyio.fail_after(KEYRING_LIMIT_S):
-            return await anyio.to_thread.run_sync(routes, settings, env, keyring, abandon_on_cancel=True)
-    except TimeoutError:
-        raise AuthRequired(
-            f"The keyring did not answer within {KEYRING_LIMIT_S:g} s. Unlock it and try again."
-        ) from None
 
 
 def _account(found: Route) -> str:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from acp_agent.accounts.stored import Stored
     from acp_agent.assembly.services import Services
     from acp_agent.config.project import Project
     from acp_agent.config.schema import Settings
@@ -102,6 +103,13 @@ class Ground(NamedTuple):
     trust: Trust | None = None
     """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
+    accounts: Stored | None = None
+    """What is stored of them must not be shown, also of those that are not in use."""
+
+    @property
+    def stored(self) -> frozenset[str]:
+        """All keys and tokens of accounts."""
+        return self.accounts.secrets() if self.accounts else frozenset()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -134,7 +142,9 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     confining = confining_of(ground.footing, ground.sandboxes)
     gate.containment, options.confining = confining.containment, confining
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
-    redactor = secrets.redactor(ground.models, ground.servers, ground.env)
+    redactor = secrets.redactor(ground.models, ground.servers, ground.env, ground.stored)
+    if ground.accounts:
+        ground.accounts.watch(redactor)
     logs.hide(redactor)
     begun.journal.redact = partial(kept, redact=redactor)
     others = (_kept_for(listener, redactor) for listener in company.listeners)
@@ -147,7 +157,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
     beside = Feed(watching, audience.drain, Screen(redactor))
     confining.on_change = lambda: _tell(confining, options, beside)
-    passes = passing(settings, ground.models)
+    passes = passing(settings, ground.models, ground.stored)
     outputs = _outputs(ground.env, begun.id)
     consoles = Consoles(settings.terminal, audience, outputs, passes, redactor, confining)
     reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None

@@ -94,12 +94,15 @@ def _lists(env: Mapping[str, str]) -> Lists | None:
 
 def confining_of(footing: Footing, sandboxes: Sandboxes) -> Confining:
     """What confines the commands of a session there."""
+    from acp_agent.accounts.file import auth_path
     from acp_agent.workspace.confining import Chosen, Confining, Surroundings
     from acp_agent.workspace.limits import Limits
 
     said = footing.settings.sandbox
     chosen = Chosen(said.mode, said.network, said.writable, Limits(**said.limits._asdict()))
-    own = (paths.config_dir(footing.env), paths.data_dir(footing.env))
+    folders = (paths.config_dir(footing.env), paths.data_dir(footing.env))
+    auth = auth_path(footing.env)
+    own = folders if any(folder in auth.parents for folder in folders) else (*folders, auth)
     return Confining(chosen, Surroundings(footing.roots, own), sandboxes.find)
 
 

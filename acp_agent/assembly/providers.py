@@ -10,12 +10,15 @@ from acp_agent.config.schema import ProviderEntry
 from acp_agent.config.values import is_loopback
 from acp_agent.errors import InvalidParams
 from acp_agent.models.catalogue.providers import ProviderType, provider_types
-from acp_agent.models.routes import active_alias, kind_of
+from acp_agent.models.routes import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from acp_agent.config.schema import Settings
+
+    Active = Callable[[Settings], str | None]
+    """The provider that is in use with given settings."""
 
 PROTOCOLS = {"openai": "custom"}
 """Protocols that a client may choose, and the type of provider that speaks each."""
@@ -34,10 +37,10 @@ class Overrides:
         provider = settings.provider if settings.provider not in self._disabled else None
         return settings._replace(provider=provider, providers=providers)
 
-    def all(self, settings: Settings, env: Mapping[str, str]) -> Sequence[Provider]:
+    def all(self, settings: Settings, active_in: Active) -> Sequence[Provider]:
         """Those of the settings, those that the client has set and the one in use."""
         now = self.applied(settings)
-        active = active_alias(now, env)
+        active = active_in(now)
         names = {*settings.providers, *self._set, *([active] if active else [])}
         return [self._provider(name, now, only=len(names) == 1) for name in sorted(names)]
 
@@ -69,9 +72,9 @@ class Overrides:
         self._disabled.discard(name)
         self._set[name] = routing
 
-    def disable(self, name: str, settings: Settings, env: Mapping[str, str]) -> None:
+    def disable(self, name: str, settings: Settings, active_in: Active) -> None:
         """Nothing for one that is not known or disabled already; raises InvalidParams for the only one."""
-        for provider in self.all(settings, env):
+        for provider in self.all(settings, active_in):
             if provider.id == name and provider.required:
                 raise InvalidParams(
                     f"providers/disable: {name!r} is the only provider; set another one first.",
@@ -107,4 +110,8 @@ def _redirected(name: str, entry: ProviderEntry, routing: Routing) -> ProviderEn
         headers=routing.headers,
         api_key=None,
         api_key_env=None,
+        api_keys=(),
+        account=None,
+        pool=None,
+        oauth=None,
     )

@@ -24,6 +24,7 @@ COMMANDS = {
     "models": "list the models that can be used, with their limits and prices",
     "sessions": "list and show past sessions",
     "why": "say what would happen to a tool call, and who decides it",
+    "auth": "log in to model services, and choose between accounts",
     "doctor": "check what the agent needs and say what to do",
     "editors": "print what to write into an editor's configuration",
     "permission": "show the rules that hold, and what is granted for a project",
@@ -35,7 +36,7 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    arguments = sys.argv[1:] if argv is None else argv
+    arguments = _without_serve(sys.argv[1:] if argv is None else argv)
     if not arguments:
         return _without_command(None)
     try:
@@ -52,18 +53,39 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
+def _without_serve(arguments: list[str]) -> list[str]:
+    """Editors that start `acp-agent serve` add what logs in to it: `acp-agent serve auth login`."""
+    login = ["auth", "login"]
+    at = arguments.index("serve") if "serve" in arguments else len(arguments)
+    return [*arguments[:at], *login] if arguments[at + 1 :][-2:] == login else arguments
+
+
 def _with_arguments(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is better escaped than fatal
             stream.reconfigure(errors="backslashreplace")
     try:
         args = _parser(arguments).parse_args(arguments)
+        if any(argument.startswith("--api-key") for argument in arguments) and not _takes_key(args):
+            return 2
         if args.command is None:
             return _without_command(args)
         return _command(args.command).run(args)
     finally:
         if sys.stdout:
             sys.stdout.flush()
+
+
+def _takes_key(args: argparse.Namespace) -> bool:
+    from acp_agent.cli.given_key import take
+    from acp_agent.errors import AgentError
+
+    try:
+        take(args)
+    except AgentError as error:
+        print(f"acp-agent: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _without_command(args: argparse.Namespace | None) -> int:
@@ -119,9 +141,12 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """The flags that beat settings and environment, for the commands that start an agent."""
+    from acp_agent.cli.given_key import add_arguments as add_key
+
     parser.add_argument("--provider", metavar="NAME", help="the provider to use, as in the settings")
     parser.add_argument("--model", metavar="MODEL", help="the model to use at that provider")
     parser.add_argument("--mode", metavar="MODE", help="standard, restrictive, accept, yolo or plan")
+    add_key(parser)
 
 
 def overrides_of(args: argparse.Namespace | None) -> Overrides:

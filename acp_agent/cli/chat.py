@@ -58,6 +58,8 @@ def _plan(args: argparse.Namespace) -> tuple[Program, Plan]:
         command = _split(args.agent)
         if provider:
             raise ConfigError("--provider is for our own agent. Leave it out with --agent.")
+        if any(hasattr(args, name) for name in ("api_key", "api_key_file", "api_key_stdin")):
+            raise ConfigError("A key is for our own agent. Leave it out with --agent.")
     elif provider:
         command = [*own_agent(), "--provider", provider, *(["--model", model] if model else [])]
         model = None

@@ -22,13 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints every finding; 1 if one of them is a failure."""
     from acp_agent.assembly.adapters import keyring, sandboxes
+    from acp_agent.assembly.credentials import stored
     from acp_agent.cli import overrides_of
     from acp_agent.cli.config import folder
     from acp_agent.config.load import load
     from acp_agent.health import CHECKS, Surroundings
 
     loaded = load(folder(args), os.environ, overrides_of(args))
-    surroundings = Surroundings(os.environ, loaded, keyring, sandboxes())
+    surroundings = Surroundings(os.environ, loaded, keyring, sandboxes(), stored(os.environ))
     failed = False
     for check in CHECKS:
         for finding in check(surroundings):

@@ -74,10 +74,12 @@ async def _asked(args: argparse.Namespace, settings: Settings) -> tuple[list[str
 
 async def _usable(settings: Settings) -> list[str]:
     """Those of the settings, those whose key is in the environment, and an Ollama that answers."""
-    from acp_agent.models.routes import active_alias, configured_as, detected
+    from acp_agent.assembly.credentials import stored
+    from acp_agent.models.routes import active_alias, configured_as, unconfigured
 
-    active = active_alias(settings, os.environ)
-    names = [*([active] if active else []), *settings.providers, *detected(os.environ)]
+    accounts = stored(os.environ)
+    active = active_alias(settings, os.environ, accounts)
+    names = [*([active] if active else []), *settings.providers, *unconfigured(os.environ, accounts)]
     if configured_as("ollama", settings) not in names and await _installed():
         names.append("ollama")
     return list(dict.fromkeys(names))
@@ -91,7 +93,7 @@ async def _installed() -> Sequence[str]:
 
 
 def _provider(name: str, settings: Settings) -> _Provider:
-    from acp_agent.assembly.adapters import keyring
+    from acp_agent.assembly.credentials import credentials
     from acp_agent.errors import AgentError
     from acp_agent.models.routes import all_known, configured_as, offered
 
@@ -101,7 +103,7 @@ def _provider(name: str, settings: Settings) -> _Provider:
     except AgentError as error:
         return _Provider(alias, (), None, str(error))
     try:
-        first = next(offered(alias, settings, os.environ, keyring))
+        first = next(offered(alias, settings, credentials(os.environ).sources))
     except AgentError as error:
         return _Provider(alias, known, None, str(error))
     return _Provider(alias, known, first)
@@ -109,13 +111,14 @@ def _provider(name: str, settings: Settings) -> _Provider:
 
 async def _refresh(name: str, settings: Settings) -> bool:
     """Asks the service and keeps what it says; whether that could be done."""
-    from acp_agent.assembly.adapters import adapter, keyring
+    from acp_agent.assembly.adapters import adapter
+    from acp_agent.assembly.credentials import credentials
     from acp_agent.errors import AgentError
     from acp_agent.models.fetched import keep
     from acp_agent.models.routes import reach
 
     try:
-        found = reach(name, settings, os.environ, keyring)
+        found = reach(name, settings, credentials(os.environ).sources)
         models: Mapping[str, dict[str, object]] = await adapter("models.listed")(found)
         path = keep(os.environ, found.alias, found.base_url, models)
     except (AgentError, OSError) as error:

@@ -127,6 +127,7 @@ def _of_active(name: str, entry: ProviderEntry, env: Mapping[str, str]) -> Itera
     values: dict[tuple[str, ...], str] = {("headers", key): value for key, value in entry.headers.items()}
     if entry.api_key is not None:
         values[("api_key",)] = entry.api_key
+    values.update({("api_keys", str(number)): text for number, text in enumerate(entry.api_keys)})
     for key, value in values.items():
         for variable in unset(value, env):
             message = f"the environment variable {variable} is not set"

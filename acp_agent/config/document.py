@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.config.problems import dotted
-from acp_agent.config.schema import (
-    Environment,
-    McpServerEntry,
-    OutsideRule,
-    PermissionRule,
-    PermissionSettings,
-    ProviderEntry,
-    Remote,
-    Settings,
-    Timeouts,
-)
 from acp_agent.config.validate import origins
 
 if TYPE_CHECKING:
@@ -27,11 +16,7 @@ if TYPE_CHECKING:
     from acp_agent.config.reading import JsonObject
 
 _HIDDEN = "(hidden)"
-_OBJECTS = (
-    *(Settings, ProviderEntry, McpServerEntry, PermissionSettings, PermissionRule, OutsideRule),
-    *(Timeouts, Remote, Environment),
-)
-_SECRETS = frozenset({"api_key", "headers", "env"})
+_SECRETS = frozenset({"api_key", "api_keys", "headers", "env"})
 _ADDRESSES = frozenset({"base_url", "url"})
 
 _Path = tuple[str, ...]
@@ -63,8 +48,9 @@ def effective(resolved: Resolved) -> list[Line]:
 
 def _as_json(value: object) -> object:
     """What a settings file would say for `value`."""
-    if isinstance(value, _OBJECTS):
-        value = {name.removesuffix("_"): inner for name, inner in value._asdict().items() if name != "source"}
+    if hasattr(value, "_asdict"):  # a named tuple stands for an object
+        fields = cast("JsonObject", cast(Any, value)._asdict())
+        value = {name.removesuffix("_"): inner for name, inner in fields.items() if name != "source"}
     if isinstance(value, Mapping):
         return {key: _as_json(inner) for key, inner in cast("Mapping[str, object]", value).items()}
     if isinstance(value, tuple):
@@ -83,9 +69,11 @@ def _leaves(data: JsonObject, above: _Path) -> Iterator[tuple[_Path, object]]:
 def _presentable(path: _Path, value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if path[0] not in ("providers", "mcp_servers") or not isinstance(value, str):
+    if path[0] not in ("providers", "mcp_servers") or not isinstance(value, str | list):
         return value
     field = path[2]
+    if isinstance(value, list):
+        return [_presentable(path, each) for each in cast("list[object]", value)]
     if field in _SECRETS:
         from acp_agent.models.keys import is_elsewhere
 

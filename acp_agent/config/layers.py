@@ -153,13 +153,23 @@ def _keyless(providers: object, refused: list[str]) -> object:
     kept: JsonObject = {}
     for name, entry in entries.items():
         fields = as_object(entry)
-        key = fields.get("api_key") if fields else None
-        if fields and isinstance(key, str) and not is_reference(key):
-            refused.append(f"{dotted(('providers', name, 'api_key'))} is ignored: no project can set a key")
-            kept[name] = {field: value for field, value in fields.items() if field != "api_key"}
-        else:
+        if fields is None:
             kept[name] = entry
+            continue
+        keys = [field for field in ("api_key", "api_keys", "oauth") if _brings_key(field, fields.get(field))]
+        refused += [
+            f"{dotted(('providers', name, field))} is ignored: no project can set a key" for field in keys
+        ]
+        kept[name] = {field: value for field, value in fields.items() if field not in keys}
     return kept
+
+
+def _brings_key(field: str, value: object) -> bool:
+    """Whether it says of a key more than the name of a variable. Whose OAuth client it is, a person says."""
+    if field == "oauth":
+        return value is not None
+    texts = cast("list[object]", value) if isinstance(value, list) else [value]
+    return any(isinstance(text, str) and not is_reference(text) for text in texts)
 
 
 def trusted(restrained: Restrained) -> JsonObject:

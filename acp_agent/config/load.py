@@ -12,7 +12,7 @@ from acp_agent.config.schema import Settings, expanded_permission, expanded_sand
 from acp_agent.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from acp_agent.config.trust import Trust
@@ -195,16 +195,27 @@ def _override_layers(
     )
     if provider:
         layers.append(Layer(label, file, {"provider": provider}))
-    model, label = _first((flags.model, "--model"), (env.get(_MODEL_VARIABLE), _MODEL_VARIABLE))
-    if model:
+    for label, what, entry in _of_active(env, flags):
         active = provider or _active_in(below) or active_alias(Settings(), env)
         if active is None:
-            message = f"{label} names a model, but no provider is chosen"
+            message = f"{label} names a {what}, but no provider is chosen"
             return layers, [Problem(file, "provider", message, f"set --provider or {_PROVIDER_VARIABLE} too")]
-        layers.append(Layer(label, file, {"providers": {active: {"model": model}}}))
+        layers.append(Layer(label, file, {"providers": {active: entry}}))
     if flags.mode:
         layers.append(Layer("--mode", file, {"permission": {"mode": flags.mode}}))
     return layers, []
+
+
+def _of_active(env: Mapping[str, str], flags: Overrides) -> Iterator[tuple[str, str, JsonObject]]:
+    """What the environment and the flags say of the provider in use: who says it, what, the entry."""
+    from acp_agent.models.keys import FROM_COMMAND_LINE, KEY_VARIABLE
+
+    model, label = _first((flags.model, "--model"), (env.get(_MODEL_VARIABLE), _MODEL_VARIABLE))
+    if model:
+        yield label, "model", {"model": model}
+    if env.get(KEY_VARIABLE):
+        entry: JsonObject = {"api_key": FROM_COMMAND_LINE, "api_keys": [], "pool": None, "account": None}
+        yield f"the command line or {KEY_VARIABLE}", "key", entry
 
 
 def _first(*candidates: tuple[str | None, str]) -> tuple[str | None, str]:

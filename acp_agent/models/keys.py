@@ -1,4 +1,4 @@
-"""Where the key of a model service comes from: the settings, the environment, a file, the keyring."""
+"""Where the key of a model service comes from: command line, settings, environment or an account."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from acp_agent.errors import AuthRequired
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from acp_agent.config.schema import ProviderEntry
+    from acp_agent.models.routes import Route
     from acp_agent.models.stream import Failed
 
 FILE = "file:"
 KEYRING = "keyring:"
 LARGEST_FILE = 64 << 10
 """Bytes. What is larger is no file for a key."""
+KEY_VARIABLE = "ACP_AGENT_API_KEY"
+"""Holds the key of the provider in use; what the command line says of a key is put there."""
+FROM_COMMAND_LINE = f"${{{KEY_VARIABLE}}}"
+NO_KEY = "none"
+"""The source of a key that there is not."""
 
 
 class Key(NamedTuple):
+    """A key, or that there is none. The key is not in its repr."""
+
     value: str | None
     source: str
     """Where it came from, for a person; never the key itself."""
+
+    def __repr__(self) -> str:
+        return f"Key({'…' if self.value else None}, {self.source!r})"
 
 
 class Keys(Protocol):
@@ -40,7 +51,7 @@ class Keys(Protocol):
 
     @property
     def spare(self) -> bool:
-        """Whether `take` would give another key than the one that was reported last."""
+        """Whether `take` would give another key than the one that was reported last, one that may work."""
         ...
 
 
@@ -70,32 +81,94 @@ class Keyring(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """What a person has stored with `acp-agent auth`."""
+
+    def providers(self) -> Sequence[str]:
+        """Those that an account can be used of, under the names they are stored by. Raises AuthRequired."""
+        ...
+
+    def key(self, alias: str, entry: ProviderEntry, /) -> Key | None:
+        """That of the account that `entry` names, else of the active one; None when there is none.
+
+        Raises AuthRequired saying what to do for a store or an account that cannot be used.
+        """
+        ...
+
+
 class Sources(NamedTuple):
     """Where keys can come from, beside the settings."""
 
     env: Mapping[str, str]
     keyring: Keyring | None = None
+    accounts: Accounts | None = None
 
 
 def key_of(
     alias: str, entry: ProviderEntry, variables: Sequence[str], sources: Sources, *, needed: bool
 ) -> Key:
-    """The key of a provider: the one of its entry, else of the first of `variables` that is set.
+    """The key of a provider. The first that there is of:
 
-    Raises AuthRequired for one that is `needed` and not there.
+    1. `api_key` of its entry, which the command line beats, and `api_keys`;
+    2. the variable that the entry names;
+    3. the account that it names, or accounts, if it says how one of several is chosen;
+    4. the first of `variables` that is set, unless the entry names one;
+    5. the active account of `acp-agent auth`.
+
+    Raises AuthRequired for one that is `needed` and not there, and for one that is named and not there.
     """
-    if entry.api_key:
-        return given(entry.api_key, f"providers.{alias}.api_key", sources.env, sources.keyring)
+    for text, place in texts_of(alias, entry):
+        return given(text, place, sources.env, sources.keyring)
+    named, others = ((entry.api_key_env,), ()) if entry.api_key_env else ((), variables)
+    stored = sources.accounts
+    if key := _in_environment(named, sources.env):
+        return key
+    chosen = bool(entry.account or entry.pool)
+    if chosen and stored and (key := stored.key(alias, entry)):
+        return key
+    if key := _in_environment(others, sources.env):
+        return key
+    if not named and not chosen and stored and (key := stored.key(alias, entry)):
+        return key
+    if named or needed:
+        raise AuthRequired(_missing(alias, entry, variables))
+    return Key(None, NO_KEY)
+
+
+def texts_of(alias: str, entry: ProviderEntry) -> Iterator[tuple[str, str]]:
+    """What an entry says of keys itself, best first, each with the name of its place for a person."""
+    if entry.api_key == FROM_COMMAND_LINE:
+        yield FROM_COMMAND_LINE, f"the command line or ${KEY_VARIABLE}"
+    elif entry.api_key:
+        yield entry.api_key, f"providers.{alias}.api_key"
+    for number, text in enumerate(entry.api_keys):
+        yield text, f"providers.{alias}.api_keys[{number}]"
+
+
+def _in_environment(variables: Sequence[str], env: Mapping[str, str]) -> Key | None:
+    found = next(((name, env[name]) for name in variables if env.get(name)), None)
+    return usable(found[1], f"${found[0]}") if found else None
+
+
+def _missing(alias: str, entry: ProviderEntry, variables: Sequence[str]) -> str:
     variables = (entry.api_key_env,) if entry.api_key_env else variables
-    for variable in variables:
-        if value := sources.env.get(variable):
-            return usable(value, f"${variable}")
-    if entry.api_key_env or needed:
-        raise AuthRequired(
-            f"There is no key for {alias!r}. Set {' or '.join(variables)} in the environment that the editor "
-            f"starts acp-agent with, or providers.{alias}.api_key in the settings."
-        )
-    return Key(None, "none")
+    ways = [
+        f"run `acp-agent auth login {alias}` in a terminal",
+        f"set providers.{alias}.api_key in the settings (docs/accounts.md)",
+    ]
+    if variables:
+        names = " or ".join(variables)
+        ways.insert(0, f"set {names} in the environment that the editor starts acp-agent with")
+    said = ", or ".join(ways)
+    return f"There is no key for {alias!r}. {said[0].upper()}{said[1:]}."
+
+
+def reached_by(route: Route) -> str:
+    """For a person, where requests of `route` go and who pays: `api.openai.com, key from $OPENAI_API_KEY`."""
+    from urllib.parse import urlsplit
+
+    where = urlsplit(route.base_url).netloc.rpartition("@")[2] or "a script"
+    return f"{where}, {'no key' if route.key.value is None else f'key from {route.key.source}'}"
 
 
 def given(text: str, place: str, env: Mapping[str, str], keyring: Keyring | None) -> Key:

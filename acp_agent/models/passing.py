@@ -11,7 +11,7 @@ from acp_agent.redaction.redactor import SHORTEST
 from acp_agent.workspace.environment import Passing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from acp_agent.config.schema import Settings
     from acp_agent.models.routes import Route
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 
 
-def passing(settings: Settings, models: Sequence[Route] = ()) -> Passing:
+def passing(settings: Settings, models: Sequence[Route] = (), stored: Iterable[str] = ()) -> Passing:
     """What the person has named passes, but for what keys of `models` come from, by name or by value."""
     from acp_agent.config.variables import names
 
@@ -30,16 +30,19 @@ def passing(settings: Settings, models: Sequence[Route] = ()) -> Passing:
     types = provider_types().items()
     own = {key for name, kind in types if kind.detect or name in named for key in kind.key_env}
     for entry in settings.providers.values():
-        for text in (entry.api_key or "", *entry.headers.values()):
+        for text in (entry.api_key or "", *entry.api_keys, *entry.headers.values()):
             own.update(names(text))
         if entry.api_key_env:
             own.add(entry.api_key_env)
-    return Passing(settings.environment.pass_, frozenset(own), own_keys(models))
+    return Passing(settings.environment.pass_, frozenset(own), own_keys(models, stored))
 
 
-def own_keys(models: Sequence[Route]) -> frozenset[str]:
-    """The keys that the agent itself uses, but for those too short to be told from words."""
-    found = {way.key.value for way in models if way.key.value}
+def own_keys(models: Sequence[Route], stored: Iterable[str] = ()) -> frozenset[str]:
+    """The keys that the agent itself uses or could use, but for those too short to be told from words.
+
+    `stored` are those of accounts.
+    """
+    found = {*stored, *(way.key.value for way in models if way.key.value)}
     found.update(value for way in models for value in in_headers(way.headers))
     return frozenset(key for key in found if len(key) >= SHORTEST)
 

@@ -25,7 +25,7 @@ from acp_agent.models.catalogue.providers import (
     why_left_out,
 )
 from acp_agent.models.fetched import fetched
-from acp_agent.models.keys import Key, Sources, key_of
+from acp_agent.models.keys import NO_KEY, Key, Sources, key_of
 from acp_agent.models.prices import MICRO, Price
 from acp_agent.models.thinking import thought_levels
 
@@ -33,17 +33,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from acp_agent.config.schema import PriceEntry, ProviderEntry, Settings
-    from acp_agent.models.keys import Keyring
+    from acp_agent.models.keys import Accounts
 
 WHAT_TO_SET = (
-    "No model is configured. Set a key such as OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENROUTER_API_KEY, "
-    "start Ollama, or name a provider in the file that `acp-agent config path` prints "
-    "(docs/models.md). `acp-agent doctor` checks it."
+    "No model is configured. Run `acp-agent auth login` in a terminal, set a key such as OPENAI_API_KEY, "
+    "ANTHROPIC_API_KEY or OPENROUTER_API_KEY, start Ollama, or name a provider in the file that "
+    "`acp-agent config path` prints (docs/accounts.md). `acp-agent doctor` checks it."
 )
 MOST_OFFERED = 100
 """Of the models that a service itself has named; the others can be named by whoever wants them."""
 FREE = Price(0, 0)
-NO_KEY = Key(None, "none")
 
 
 class Route(NamedTuple):
@@ -99,13 +98,24 @@ class Route(NamedTuple):
 # Which providers there are -------------------------------------------------------------------------
 
 
-def active_alias(settings: Settings, env: Mapping[str, str]) -> str | None:
-    """The provider to start with: the one named, else the first configured, else the first with a key."""
+def active_alias(settings: Settings, env: Mapping[str, str], accounts: Accounts | None = None) -> str | None:
+    """The provider to start with: the one named, else the first configured, else the first with a key.
+
+    Keys in the environment come before accounts. Raises AuthRequired when those cannot be read.
+    """
     if settings.provider:
         return configured_as(settings.provider, settings)
     if settings.providers:
         return next(iter(settings.providers))
-    return next(iter(detected(env)), None)
+    return next(iter(unconfigured(env, accounts)), None)
+
+
+def unconfigured(env: Mapping[str, str], accounts: Accounts | None) -> Iterator[str]:
+    """The types that can be used though the settings name no provider, the first one first."""
+    found = dict.fromkeys(detected(env))
+    yield from found
+    stored = {name for name in (accounts.providers() if accounts else ()) if type_name(name) == name}
+    yield from (name for name in provider_types() if name in stored and name not in found)
 
 
 def detected(env: Mapping[str, str]) -> Iterator[str]:
@@ -131,36 +141,42 @@ def kind_of(alias: str, entry: ProviderEntry | None) -> str | None:
     return found
 
 
+def address_of(alias: str, entry: ProviderEntry, env: Mapping[str, str]) -> str | None:
+    """Where a provider is reached; None when that is not known."""
+    kind = kind_of(alias, entry)
+    return entry.base_url or (provider_types()[kind].address(env) if kind else None)
+
+
 # Routes --------------------------------------------------------------------------------------------
 
 
-def routes(settings: Settings, env: Mapping[str, str], keyring: Keyring | None = None) -> tuple[Route, ...]:
+def routes(settings: Settings, sources: Sources) -> tuple[Route, ...]:
     """Every model that is offered, the one to start with first. Raises AuthRequired for the active one.
 
-    Where no provider is configured, those whose keys are in the environment are offered.
+    Where no provider is configured, those are offered whose key is in the environment, or an account.
     """
-    active = active_alias(settings, env)
+    env, keyring, accounts = sources
+    active = active_alias(settings, env, accounts)
     if active is None:
         return ()
-    keyring = cache(keyring) if keyring else None  # for all models of a provider at once
-    found = list(offered(active, settings, env, keyring))
-    for alias in settings.providers or detected(env):
+    if keyring:  # once for all models of a provider
+        sources = sources._replace(keyring=cache(keyring))
+    found = list(offered(active, settings, sources))
+    for alias in settings.providers or unconfigured(env, accounts):
         if alias != active:
             try:
-                found += offered(alias, settings, env, keyring)
+                found += offered(alias, settings, sources)
             except AuthRequired:
                 continue  # not usable now; it is offered once its key is there
     return tuple(found)
 
 
-def offered(
-    alias: str, settings: Settings, env: Mapping[str, str], keyring: Keyring | None = None
-) -> Iterator[Route]:
+def offered(alias: str, settings: Settings, sources: Sources) -> Iterator[Route]:
     """The models of one provider: the one to use, then those of its list, then others worth a try.
 
     Raises AuthRequired saying what is missing.
     """
-    end = _endpoint(alias, settings, env, keyring)
+    end = _endpoint(alias, settings, sources)
     first = _route(end, _first_model(end))
     yield first
     listed = listed_models(end.provider.group) if end.own else ()
@@ -175,7 +191,7 @@ def all_known(alias: str, settings: Settings, env: Mapping[str, str]) -> Sequenc
 
     Raises AuthRequired for one of an unknown type.
     """
-    end = _endpoint(alias, settings, env, None, usable=False)
+    end = _endpoint(alias, settings, Sources(env), usable=False)
     group = all_models(end.provider.group) if end.own else ()
     first = end.entry.model or end.provider.model
     names = (*([first] if first else []), *end.entry.models, *group, *end.fetched)
@@ -183,25 +199,16 @@ def all_known(alias: str, settings: Settings, env: Mapping[str, str]) -> Sequenc
     return tuple(found.values())
 
 
-def route(
-    alias: str,
-    settings: Settings,
-    env: Mapping[str, str],
-    model: str | None = None,
-    *,
-    keyring: Keyring | None = None,
-) -> Route:
+def route(alias: str, settings: Settings, sources: Sources, model: str | None = None) -> Route:
     """How to ask a provider's model: `model`, or the one of the settings.
 
     Raises AuthRequired saying what is missing.
     """
-    end = _endpoint(alias, settings, env, keyring)
+    end = _endpoint(alias, settings, sources)
     return _route(end, model or _first_model(end))
 
 
-def named_route(
-    text: str, settings: Settings, env: Mapping[str, str], keyring: Keyring | None = None
-) -> Route:
+def named_route(text: str, settings: Settings, sources: Sources) -> Route:
     """The route of `PROVIDER/MODEL`, or of `PROVIDER` and its model.
 
     Raises AuthRequired saying what to set, also when there is no such provider.
@@ -214,12 +221,12 @@ def named_route(
             f"{why_left_out(name) or f'There is no provider {name!r}'}. Write PROVIDER/MODEL with one of "
             f"your providers ({known}) or a provider type of docs/models.md."
         )
-    return route(alias, settings, env, model or None, keyring=keyring)
+    return route(alias, settings, sources, model or None)
 
 
-def reach(alias: str, settings: Settings, env: Mapping[str, str], keyring: Keyring | None = None) -> Route:
+def reach(alias: str, settings: Settings, sources: Sources) -> Route:
     """How to ask a provider which models it has: a route whose model may be empty. Raises AuthRequired."""
-    end = _endpoint(alias, settings, env, keyring)
+    end = _endpoint(alias, settings, sources)
     return _route(end, end.entry.model or end.provider.model or "")
 
 
@@ -238,12 +245,11 @@ class _Endpoint(NamedTuple):
     fetched: Mapping[str, ModelFacts]
 
 
-def _endpoint(
-    alias: str, settings: Settings, env: Mapping[str, str], keyring: Keyring | None, *, usable: bool = True
-) -> _Endpoint:
+def _endpoint(alias: str, settings: Settings, sources: Sources, *, usable: bool = True) -> _Endpoint:
     """Without `usable` neither key nor address have to be there. Raises AuthRequired."""
     from acp_agent.config.schema import ProviderEntry
 
+    env = sources.env
     alias = configured_as(alias, settings)
     entry = settings.providers.get(alias) or ProviderEntry()
     kind = kind_of(alias, entry)
@@ -259,10 +265,10 @@ def _endpoint(
         provider = provider._replace(protocol=entry.protocol)
     if usable and not base_url and provider.protocol != "scripted":
         raise AuthRequired(_without_address(alias, provider, env))
-    key, headers = NO_KEY, dict[str, str]()
+    key, headers = Key(None, NO_KEY), dict[str, str]()
     if usable:
         needed = provider.needs_key and not entry.base_url
-        key = key_of(alias, entry, provider.key_env, Sources(env, keyring), needed=needed)
+        key = key_of(alias, entry, provider.key_env, sources, needed=needed)
         headers = _headers(entry, env)
     return _Endpoint(
         alias=alias,

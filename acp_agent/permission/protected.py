@@ -51,7 +51,9 @@ _IGNORED = re.compile(r"[. ](?:/|\Z)|:")
 
 def protected(home: str) -> Protected:
     """The table for `home` and the configuration folders that the environment names now."""
-    return _compiled(home, _folder("CONFIG", ".config", home), _folder("DATA", ".local/share", home))
+    config = _folder("CONFIG", ".config", home)
+    auth = real(os.environ.get("ACP_AGENT_AUTH_FILE") or os.path.join(config, "auth.json"))
+    return _compiled(home, config, _folder("DATA", ".local/share", home), auth)
 
 
 def plain_path(path: str) -> str:
@@ -77,12 +79,12 @@ def _folder(kind: str, default: str, home: str) -> str:
 
 
 @cache
-def _compiled(home: str, config: str, data: str) -> Protected:
+def _compiled(home: str, config: str, data: str, auth: str) -> Protected:
     table = load("protected.json")
     only(table, "protected.json", "secrets", "guarded", "harmless", "harmless_to_read")
     secrets = as_table(table.get("secrets"), "secrets")
     only(secrets, "secrets", "paths", "except", "samples")
-    folders = {"~": home, "{config}": config, "{data}": data}
+    folders = {"~": home, "{config}": config, "{data}": data, "{auth}": auth}
 
     def compile_all(patterns: Iterable[str]) -> re.Pattern[str]:
         return any_of(path_pattern(_absolute(pattern, folders), fold=True) for pattern in patterns)

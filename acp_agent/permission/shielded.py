@@ -73,11 +73,11 @@ def guarded_places(root: str, home: str) -> dict[str, Access]:
 
 
 def hidden_places(home: str, own: Iterable[str] = ()) -> dict[str, Access]:
-    """Secrets of home folder and system, and the folders `own`; what is none among them is shown."""
+    """Secrets of home folder and system, and what is at the paths `own`; what is none among them is shown."""
     known, names, patterns = protected(home), _Listing(), _table()[1]
     found = [*_existing(home, (*patterns.anywhere, *patterns.home), names)]
     found += _existing("/", [each.lstrip("/") for each in patterns.absolute], names)
-    places: dict[str, Access] = {os.path.realpath(path): "hide" for path in own if os.path.isdir(path)}
+    places: dict[str, Access] = {os.path.realpath(path): "hide" for path in own if os.path.exists(path)}
     for path in found:
         if os.path.isdir(path):
             places[os.path.realpath(path)] = "hide"

@@ -35,6 +35,12 @@ class Redactor:
         self._keys = tuple(_written(keys))
         self._values = tuple(dict.fromkeys((*self._keys, *_written(values))))
 
+    def learn(self, keys: Iterable[str]) -> None:
+        """More of the agent's own keys, from now on."""
+        new = tuple(_written(keys))
+        self._keys = tuple(dict.fromkeys((*self._keys, *new)))
+        self._values = tuple(dict.fromkeys((*self._values, *new)))
+
     def with_all_of(self, other: Redactor) -> Redactor:
         """One that knows what both know."""
         both = Redactor()

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import stat
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast, get_args
@@ -21,8 +20,8 @@ from acp_agent.permission.claims import Operation
 from acp_agent.permission.gate import Rule
 from acp_agent.permission.grants import PROJECT
 from acp_agent.permission.places import is_inside
-from acp_agent.session.locking import lock
 from acp_agent.workspace.files import write_bytes
+from acp_agent.workspace.locking import alone
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +35,6 @@ VERSION = 1
 MOST_BYTES = 1 << 20
 LOCK_S = 2.0
 """How long another process may take to write."""
-LOCK_STEP_S = 0.02
 _OPERATIONS: dict[str, Operation] = {each: each for each in get_args(Operation)}
 
 
@@ -133,22 +131,13 @@ class ProjectGrants:
     @contextlib.contextmanager
     def _alone(self) -> Generator[None]:
         """Nobody else changes the file meanwhile. Raises AgentError; blocks for LOCK_S at most."""
-        try:
-            ensure_private_dir(self.path.parent)
-            fd = os.open(
-                self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
-        except OSError as error:
-            raise AgentError(f"Grants cannot be kept in {self.path.parent}: {error}") from error
-        try:
-            end = time.monotonic() + LOCK_S
-            while not lock(fd):
-                if time.monotonic() > end:
-                    raise AgentError(f"Another process holds {self.path}. Try again.")
-                time.sleep(LOCK_STEP_S)
+        with contextlib.ExitStack() as stack:
+            try:
+                ensure_private_dir(self.path.parent)
+                stack.enter_context(alone(self.path.with_suffix(".lock"), self.path, LOCK_S))
+            except OSError as error:
+                raise AgentError(f"Grants cannot be kept in {self.path.parent}: {error}") from error
             yield
-        finally:
-            os.close(fd)
 
 
 def _kept(entry: object) -> Kept | None:

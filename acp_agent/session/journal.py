@@ -19,8 +19,8 @@ from acp_agent import events
 from acp_agent.errors import JournalError
 from acp_agent.redaction.events import kept
 from acp_agent.redaction.redactor import NO_VALUES
-from acp_agent.session.locking import lock
 from acp_agent.session.records import from_json, to_json
+from acp_agent.workspace.locking import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

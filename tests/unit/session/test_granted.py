@@ -12,7 +12,7 @@ import pytest
 from acp_agent.errors import AgentError
 from acp_agent.permission.gate import Rule
 from acp_agent.session.granted import ProjectGrants, project_grants
-from acp_agent.session.locking import lock
+from acp_agent.workspace.locking import lock
 
 if TYPE_CHECKING:
     from pathlib import Path
