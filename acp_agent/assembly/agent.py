@@ -68,7 +68,7 @@ class Agent:
         self.credentials.stored.watch(logs.learner())
         self._sandboxes = sandboxes()
         self._live = LiveSessions()
-        self._services = Services()
+        self._services = Services(self.credentials)
         self._first_ground: Ground | None = None
         self._first_session = anyio.Event()
         self._logged_out = False

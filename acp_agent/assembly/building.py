@@ -244,7 +244,7 @@ def _options(gate: Gate, ground: Ground) -> Options:
     defaults = Defaults(
         level, settings.show_thoughts, settings.context_files, settings.roles, settings.routing
     )
-    return Options(gate, ground.models, partial(ground.services.connect, ground.models, settings), defaults)
+    return Options(gate, ground.models, ground.services.ways(settings), defaults)
 
 
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from acp_agent.config.schema import Routing
-from acp_agent.errors import InvalidParams
+from acp_agent.errors import AgentError, InvalidParams
 from acp_agent.events import Choice, ModeChanged, Option, OptionsChanged, ThoughtDelta
+from acp_agent.models.keys import reached_by
 from acp_agent.models.roles import model_for, role_of
 from acp_agent.models.routing import judge
 from acp_agent.permission.gate import MODES
@@ -46,6 +47,27 @@ AUTO = "auto"
 _AUTO = Choice(AUTO, "Auto", "By how hard the prompt is: the roles smol, default and slow")
 
 
+class Found(Protocol):
+    """models.naming.Resolved."""
+
+    @property
+    def route(self) -> Route: ...
+
+    @property
+    def unrecognised(self) -> bool: ...
+
+
+class Ways(NamedTuple):
+    """How models are come by; all raise AgentError saying what to do."""
+
+    connect: Callable[[Route, str], Model]
+    """The model at the end of a route, and the thought level it is to have."""
+    find: Callable[[str, Sequence[Route]], Found]
+    """What is meant by a name, of those that are offered or beyond them."""
+    named: Callable[[str], Route]
+    """What the settings mean by a name."""
+
+
 class Defaults(NamedTuple):
     """What a session begins with, beside the gate's mode and the first model."""
 
@@ -70,19 +92,15 @@ class Options:
         self,
         gate: Gate,
         routes: Sequence[Route],
-        connect: Callable[[Route, str], Model],
+        ways: Ways,
         defaults: Defaults = Defaults(),  # noqa: B008 - a value that cannot be changed
     ) -> None:
-        """`routes` are the models there are, the one to start with first; `connect` takes a thought level."""
+        """`routes` are the models that are offered, the one to start with first."""
         self._gate = gate
-        self._connect = connect
+        self._ways = ways
         self._routes = {route.name: route for route in routes}
         self._defaults = defaults
-        self._models = tuple(
-            Choice(route.name, route.model, group=route.alias) for route in self._routes.values()
-        )
-        if any(role_of(name) in ("smol", "slow") for name in defaults.roles):
-            self._models = (*self._models, _AUTO)
+        self._unrecognised: set[str] = set()
         self._auto = False
         self.confining: Confining | None = None
         """What confines the session's commands, if anything could."""
@@ -102,25 +120,24 @@ class Options:
     def model(self) -> Model:
         """The model for the next request. Connecting may raise AgentError saying what to set."""
         if self._connected is None:
-            self._connected = self._connect(self._route, self._level)
+            self._connected = self._ways.connect(self._route, self._level)
         return self._connected
 
     def model_for(self, role: str) -> Model:
         """The model for particular work: the one of the role, else the session's. Raises as `model` does."""
-        route = self._routes_of(role)
-        return self._connect(route, DEFAULT_LEVEL) if route else self.model
+        route = self._route_of(role)
+        return self._ways.connect(route, DEFAULT_LEVEL) if route else self.model
 
-    def _routes_of(self, role: str) -> Route | None:
+    def _route_of(self, role: str) -> Route | None:
         named = model_for(role, self._defaults.roles)
-        found = (route for route in self._routes.values() if named in (route.name, route.alias))
-        return next(found, None) if named else None
+        return self._ways.named(named) if named else None
 
     def begin_prompt(self, asked: Asked) -> str:
         """Chooses the model for a prompt where that is left to us; says which and why, or nothing."""
         if not self._auto:
             return ""
         verdict = judge(asked, self._defaults.routing)
-        route = self._routes_of(verdict.role) or next(iter(self._routes.values()))
+        route = self._route_of(verdict.role) or next(iter(self._routes.values()))
         if route is not self._route:
             self._route, self._connected = route, None
         return f"Auto: {route.name} ({verdict.role}; {verdict.why})."
@@ -148,7 +165,7 @@ class Options:
     def all(self) -> tuple[Option, ...]:
         return (
             Option(self.MODE, "Permissions", "mode", self._gate.mode, _MODES),
-            Option(self.MODEL, "Model", "model", AUTO if self._auto else self._route.name, self._models),
+            Option(self.MODEL, "Model", "model", self._model, self._models()),
             Option(self.THOUGHT_LEVEL, "Thinking", "thought_level", self._level, self._levels()),
             Option(
                 self.SHOW_THOUGHTS,
@@ -181,8 +198,42 @@ class Options:
         about = "Whether commands are kept to the workspace, without network"
         return (Option(self.SANDBOX, "Sandbox", None, confining.mode, tuple(choices), about),)
 
+    @property
+    def _model(self) -> str:
+        return AUTO if self._auto else self._route.name
+
+    def _models(self) -> tuple[Choice, ...]:
+        """Those offered, and `auto` where there is something to choose from."""
+        found = tuple(
+            Choice(name, route.model, self._about(route), route.alias) for name, route in self._routes.items()
+        )
+        roles = any(role_of(name) in ("smol", "slow") for name in self._defaults.roles)
+        return (*found, _AUTO) if roles or self._auto else found
+
+    def _about(self, route: Route) -> str | None:
+        """Of the model in use, how it is reached; of others only what is odd about them."""
+        odd = "Not recognised, taken as it is" if route.name in self._unrecognised else ""
+        used = reached_by(route) if route is self._route else ""
+        return ". ".join(filter(None, (odd, used))) or None
+
+    def recognise(self, text: str) -> str:
+        """The value of the model option that is meant by `text`, which is offered from then on.
+
+        Raises InvalidParams for what cannot be, AuthRequired for what cannot be reached yet.
+        """
+        if text in self._routes or text == AUTO:
+            return text
+        found = self._ways.find(text, tuple(self._routes.values()))
+        name = found.route.name
+        self._routes.setdefault(name, found.route)
+        if found.unrecognised:
+            self._unrecognised.add(name)
+        return name
+
     def choose(self, option_id: str, value: str | bool) -> tuple[str, ...]:
         """Sets one option; the ids of all that changed. Raises InvalidParams naming what there is."""
+        if option_id == self.MODEL and isinstance(value, str):
+            value = self.recognise(value)
         options = {option.id: option for option in self.all()}
         option = options.get(option_id)
         if option is None:
@@ -245,8 +296,11 @@ class Options:
         if option_id == self.SANDBOX and _weaker(value, option.current):
             return f"The sandbox is {option.current!r}, as in the settings: {value!r} would be weaker."
         try:
+            if option_id == self.MODEL and value != AUTO and value not in self._routes:
+                route = self._ways.named(str(value))  # it was not among those offered, or is not any more
+                self._routes[route.name] = route
             self.choose(option_id, value if isinstance(value, bool) else str(value))
-        except InvalidParams:
+        except AgentError:
             return f"{option.name} cannot be {value!r} as before. It is {option.current!r}."
         return ""
 

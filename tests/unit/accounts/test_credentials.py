@@ -70,7 +70,7 @@ class Bench:
     def routes(self, **entry: Any) -> tuple[tuple[Route, ...], Settings]:
         entries = {"openai": ProviderEntry(**entry)} if entry else {}
         settings = Settings(providers=entries)
-        return routes(settings, self.env, None, self.stored), settings
+        return routes(settings, Sources(self.env, None, self.stored)), settings
 
     def keys(self, **entry: Any) -> Keys:
         (route, *_), settings = self.routes(**entry)
@@ -182,7 +182,7 @@ def test_a_provider_that_only_has_an_account_is_found(tmp_path: Path) -> None:
     settings = Settings()
     assert active_alias(settings, {}, bench.stored) == "openai"
     assert active_alias(settings, {"DEEPSEEK_API_KEY": "k"}, bench.stored) == "deepseek"
-    (route,) = routes(settings, {}, None, bench.stored)
+    route, *_ = routes(settings, Sources({}, None, bench.stored))
     assert route.key == OF_WORK
     assert reached_by(route) == "api.openai.com, key from account work of `acp-agent auth`"
     assert "sk-work" not in repr(route)

@@ -22,7 +22,7 @@ EXAMPLES: list[str] = re.findall(r"```json\n(.*?)```", PAGE + MODELS, flags=re.D
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -12,7 +12,7 @@ import pytest
 from acp_adapters.keyrings import password
 from acp_agent.config.schema import ProviderEntry, Settings
 from acp_agent.errors import AuthRequired, ConfigError
-from acp_agent.models.keys import given, is_elsewhere
+from acp_agent.models.keys import Sources, given, is_elsewhere
 from acp_agent.models.routes import route, routes
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_routes_look_once_for_all_models_of_a_provider() -> None:
         return "the key"
 
     entry = ProviderEntry("openai", model="a", models=("b", "c"), api_key="keyring:x/me")
-    found = routes(Settings(provider="mine", providers={"mine": entry}), {}, ring)
+    found = routes(Settings(provider="mine", providers={"mine": entry}), Sources({}, ring))
     assert [each.model for each in found[:3]] == ["a", "b", "c"]
     assert {each.key.value for each in found} == {"the key"}
     assert asked == ["me"]
@@ -97,9 +97,9 @@ def test_routes_look_once_for_all_models_of_a_provider() -> None:
 def test_a_variable_and_a_key_itself(tmp_path: Path) -> None:
     entry = ProviderEntry("openai", model="a", api_key="${MINE}")
     settings = Settings(provider="mine", providers={"mine": entry})
-    assert route("mine", settings, {"MINE": "k"}).key == ("k", PLACE)
+    assert route("mine", settings, Sources({"MINE": "k"})).key == ("k", PLACE)
     with pytest.raises(ConfigError, match="MINE"):
-        route("mine", settings, {})
+        route("mine", settings, Sources({}))
 
 
 def test_what_holds_no_secret() -> None:

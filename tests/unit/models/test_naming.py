@@ -9,6 +9,7 @@ import pytest
 
 from acp_agent.config.schema import ProviderEntry, Settings
 from acp_agent.errors import AuthRequired, InvalidParams
+from acp_agent.models.keys import Sources
 from acp_agent.models.naming import Resolved, possible, resolve
 from acp_agent.models.routes import route, routes
 
@@ -26,9 +27,9 @@ def meant(tmp_path: Path, text: str, first: str = "openai") -> Resolved:
     env = {**KEYS, "ACP_AGENT_DATA_DIR": str(tmp_path)}
     providers = {"openai": ProviderEntry(), "openrouter": ProviderEntry(), "Local": LOCAL}
     settings = Settings(provider=first, providers=providers)
-    found = routes(settings, env)
+    found = routes(settings, Sources(env))
     assert found[0].alias == first
-    return resolve(text, found, lambda alias, model: route(alias, settings, env, model))
+    return resolve(text, found, lambda alias, model: route(alias, settings, Sources(env), model))
 
 
 @pytest.mark.parametrize(

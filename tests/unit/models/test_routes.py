@@ -11,6 +11,7 @@ from acp_agent.config.load import load, require
 from acp_agent.errors import AuthRequired
 from acp_agent.models.catalogue.facts import DEFAULT_WINDOW
 from acp_agent.models.fetched import keep
+from acp_agent.models.keys import Sources
 from acp_agent.models.prices import Price
 from acp_agent.models.routes import Route, active_alias, all_known, kind_of, named_route, routes
 
@@ -27,11 +28,11 @@ def settled(tmp_path: Path, said: dict[str, object], env: dict[str, str]) -> Set
 
 
 def routed(tmp_path: Path, said: dict[str, object], **env: str) -> tuple[Route, ...]:
-    return routes(settled(tmp_path, said, env), env)
+    return routes(settled(tmp_path, said, env), Sources(env))
 
 
 def named(tmp_path: Path, text: str, said: dict[str, object], **env: str) -> Route:
-    return named_route(text, settled(tmp_path, said, env), env)
+    return named_route(text, settled(tmp_path, said, env), Sources(env))
 
 
 LOCAL = {"base_url": "http://127.0.0.1:9/v1/", "model": "m"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,8 @@ def test_the_table_has_its_form() -> None:
     schema = json.loads((FOLDER / "routing.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     data = json.loads((FOLDER / "routing.json").read_text(encoding="utf-8"))
-    assert Draft202012Validator(schema).is_valid(data)
+    validator: Any = Draft202012Validator(schema)
+    assert validator.is_valid(data)
 
 
 @pytest.mark.parametrize(

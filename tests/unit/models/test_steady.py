@@ -10,11 +10,12 @@ import pytest
 
 from acp_agent.errors import AuthRequired
 from acp_agent.models.breaker import Breakers
+from acp_agent.models.catalogue.providers import provider_types
 from acp_agent.models.course import AGAIN_BEFORE_OTHERS, LONGEST_WAIT_S, Lane, Means, Patience
 from acp_agent.models.keys import Key, OneKey
 from acp_agent.models.messages import ModelRequest
 from acp_agent.models.prices import Price
-from acp_agent.models.routes import Route, provider_types
+from acp_agent.models.routes import Route
 from acp_agent.models.steady import Steady
 from acp_agent.models.stream import (
     CallArguments,

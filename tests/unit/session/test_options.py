@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acp_agent import events
-from acp_agent.errors import InvalidParams
-from acp_agent.models.routes import Key, Route, provider_types
+from acp_agent.errors import AuthRequired, InvalidParams
+from acp_agent.models.catalogue.providers import provider_types
+from acp_agent.models.keys import Key
+from acp_agent.models.naming import Resolved
+from acp_agent.models.routes import Route
 from acp_agent.permission.gate import MODES, Gate, Mode, Unattended
-from acp_agent.session.options import Defaults, Options
+from acp_agent.session.options import Defaults, Options, Ways
 from acp_agent.session.records import from_json, to_json
 from acp_agent.workspace.confining import Chosen, Confining, Surroundings
 from acp_agent.workspace.sandbox import Found
@@ -41,6 +44,10 @@ ROUTES = [
 ]
 
 
+BEYOND = route("three", "rare")
+"""Can be had, but is not offered."""
+
+
 class Connected:
     """A model that remembers its route and is never asked."""
 
@@ -54,7 +61,21 @@ class Connected:
 
 def make(mode: Mode = "standard", routes: Sequence[Route] = ROUTES, **defaults: Any) -> Options:
     gate = Gate((), mode, Unattended())
-    return Options(gate, routes, Connected, Defaults()._replace(**defaults))
+
+    def named(text: str) -> Route:
+        for each in (*routes, BEYOND):
+            if text == each.name:
+                return each
+        raise AuthRequired(f"there is no provider for {text!r}")
+
+    return Options(gate, routes, Ways(Connected, found, named), Defaults()._replace(**defaults))
+
+
+def found(text: str, offered: Sequence[Route]) -> Resolved:
+    """As models.naming does for what it does not know."""
+    if text == "gpt-impossible":
+        raise InvalidParams("one has no model 'gpt-impossible'; it has plain, deep.")
+    return Resolved(route(offered[0].alias, text), unrecognised=True)
 
 
 def now(options: Options) -> dict[str, str | bool]:
@@ -137,7 +158,7 @@ def test_a_switch_takes_words_too(given_value: str | bool, value: bool) -> None:
         ("modle", "x", "mode, model, thought_level, show_thoughts, project_instructions"),
         ("mode", "x", "standard, restrictive, accept, yolo, plan"),
         ("mode", True, "standard, restrictive"),
-        ("model", "deep", "one/plain, one/deep, two/deep"),
+        ("model", "gpt-impossible", "plain, deep"),
         ("thought_level", "high", "it can be: default"),
         ("show_thoughts", "yes", "on, off"),
         ("show_thoughts", "", "on, off"),
@@ -151,6 +172,23 @@ def test_what_there_is_not_is_refused_with_what_there_is(
     with pytest.raises(InvalidParams, match=says):
         options.choose(option_id, value)
     assert now(options) == before
+
+
+def test_a_model_that_nobody_knows_is_taken_and_said_to_be_so() -> None:
+    options = make()
+    assert options.choose("model", "brand-new") == ("model",)
+    assert now(options)["model"] == "one/brand-new"
+    (option,) = [each for each in options.all() if each.id == "model"]
+    (choice,) = [each for each in option.choices if each.value == "one/brand-new"]
+    assert choice.description == "Not recognised, taken as it is. 127.0.0.1:9, no key"
+    assert [each.description for each in option.choices if each is not choice] == [None] * len(ROUTES)
+
+
+def test_a_model_that_was_not_offered_comes_back() -> None:
+    chosen = events.OptionsChanged((events.Option("model", "Model", "model", BEYOND.name),), ("model",))
+    options = make()
+    assert options.restore([chosen]) == []
+    assert now(options)["model"] == BEYOND.name
 
 
 def test_thoughts_are_kept_from_who_watches_but_nothing_else_is() -> None:
