@@ -22,12 +22,16 @@ from acp_agent.models.passing import passing
 from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
+from acp_agent.session.parts import Parts
 from acp_agent.session.restore import last_id, loose_ends
-from acp_agent.session.session import Before, Parts, Past, Session
+from acp_agent.session.session import Before, Past, Session
+from acp_agent.session.spent import Recorder, calls_of
 from acp_agent.session.store import is_id
 from acp_agent.tools.question import Questions
 from acp_agent.tools.registry import Toolset
 from acp_agent.tools.reviewing import Reviewing
+from acp_agent.turn.allowance import Allowance
+from acp_agent.turn.budget import limits_of
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
@@ -47,12 +51,14 @@ if TYPE_CHECKING:
     from acp_agent.events import Event, Listener
     from acp_agent.extend.servers import ServerSpec
     from acp_agent.health import Finding, Surroundings
+    from acp_agent.models.answers import Answers
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Asker, Gate
     from acp_agent.redaction.redactor import Redactor
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
+    from acp_agent.spending.spending import Spending
     from acp_agent.workspace.confining import Confining
     from acp_agent.workspace.sandbox import Sandboxes
     from acp_agent.workspace.workspace import Workspace
@@ -91,11 +97,14 @@ class Ground(NamedTuple):
     surroundings: Callable[[], Surroundings]
     """What the checks of /doctor look at, read anew."""
     sandboxes: Sandboxes
+    spending: Spending
     project: Project
     """Where the user's trust in the project is asked for and kept."""
     trust: Trust | None = None
     """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
+    answers: Answers | None = None
+    """Those that models are to give again; None for sessions of people."""
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -124,19 +133,25 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     history, ledger = History(past), Ledger(begun.events())
     gate = gate_of(ground.footing, company.asker)
     audience.answer_within_s = settings.permission.ask_timeout_secs or None
-    options = _options(gate, ground.models, settings)
+    redactor = secrets.redactor(ground.models, ground.servers, ground.env)
+    options = _options(gate, ground, redactor)
     confining = confining_of(ground.footing, ground.sandboxes)
     gate.containment, options.confining = confining.containment, confining
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
-    redactor = secrets.redactor(ground.models, ground.servers, ground.env)
     logs.hide(redactor)
     begun.journal.redact = partial(kept, redact=redactor)
     others = (_kept_for(listener, redactor) for listener in company.listeners)
-    watching = (ledger, *map(options.watched_by, (*others, audience)))
+
+    def warn(what: str) -> None:
+        feed.emit(NoticeRaised("warning", what))
+
+    allowance = Allowance(limits_of(settings.budget), ledger, ground.spending, warn)
+    watching = (ledger, *map(options.watched_by, (*others, audience)), allowance)
     changes = _changes(ground)
     ahead = (changes,) if changes else ()
     screen = Screen(redactor)
-    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain, screen)
+    kept_by = (begun.journal, history, company.keeper, _recorder(begun, ground.spending, warn))
+    feed = Feed((*kept_by, *watching, *ahead), audience.drain, screen)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
     beside = Feed(watching, audience.drain, Screen(redactor))
@@ -145,15 +160,12 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     outputs = _outputs(ground.env, begun.id)
     consoles = Consoles(settings.terminal, audience, outputs, passes, redactor, confining)
     reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
-
-    def warn(what: str) -> None:
-        feed.emit(NoticeRaised("warning", what))
-
     begun.journal.on_trouble = warn
     servers = connected_servers(ground, passes, redactor, warn)
     parts = Parts(
         journal=begun.journal,
         audience=audience,
+        asker=company.asker,
         feed=feed,
         history=history,
         options=options,
@@ -166,6 +178,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
+        allowance=allowance,
         for_commands=CommandParts(
             registry=Registry(settings.slash_aliases),
             beside=beside,
@@ -185,6 +198,13 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         skipped = "; ".join(begun.contents.skipped[:3])
         warn(f"Parts of this session's journal could not be read: {skipped}")
     return Session(begun.id, str(ground.cwd), parts, before)
+
+
+def _recorder(begun: Begun, spending: Spending, warn: Callable[[str], None]) -> Recorder:
+    """Keeps what the session spends, and what its journal tells of that was not kept."""
+    if begun.contents:
+        spending.add(calls_of(begun.contents.header, begun.contents.records), warn)
+    return Recorder(begun.id, lambda: begun.journal.number, lambda call: spending.add((call,), warn))
 
 
 def _ignored(ground: Ground) -> Iterable[str]:
@@ -211,9 +231,20 @@ def forget_outputs(env: Mapping[str, str], session_id: str) -> None:
         shutil.rmtree(_outputs(env, session_id), ignore_errors=True)
 
 
-def _options(gate: Gate, found: Sequence[Route], settings: Settings) -> Options:
+def _options(gate: Gate, ground: Ground, redactor: Redactor) -> Options:
+    settings = ground.settings
     level = settings.thought_level or DEFAULT_LEVEL
-    return Options(gate, found, connect, Defaults(level, settings.show_thoughts, settings.context_files))
+    defaults = Defaults(level, settings.show_thoughts, settings.context_files)
+    return Options(gate, ground.models, partial(_connect, ground.answers, redactor), defaults)
+
+
+def _connect(answers: Answers | None, redactor: Redactor, route: Route) -> Model:
+    model = connect(route)
+    if answers is None:
+        return model
+    from acp_agent.models.cached import CachedModel
+
+    return CachedModel(model, route, answers, lambda text: not redactor.holds(text))
 
 
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:

@@ -22,6 +22,7 @@ COMMANDS = {
     "chat": "talk to the agent in this terminal, as an editor would",
     "demo": "see it work: no model, no key, no network",
     "sessions": "list and show past sessions",
+    "usage": "print what was spent on models",
     "why": "say what would happen to a tool call, and who decides it",
     "doctor": "check what the agent needs and say what to do",
     "editors": "print what to write into an editor's configuration",

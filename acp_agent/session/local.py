@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import anyio
@@ -26,6 +27,7 @@ from acp_agent.extend.commands.registry import Order
 from acp_agent.models.messages import ModelRequest
 from acp_agent.session.journal import read
 from acp_agent.turn import estimate
+from acp_agent.turn.consent import Consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model
     from acp_agent.permission.explaining import Explained
     from acp_agent.session.journal import Record
-    from acp_agent.session.session import Asked, Parts
+    from acp_agent.session.parts import Parts
+    from acp_agent.session.session import Asked
+    from acp_agent.turn.allowance import Allowance
     from acp_agent.turn.aside import Aside
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.feed import Feed
@@ -85,7 +89,7 @@ class LocalTurn:
         kept = order.entry.kept
         self._feed = parts.feed if kept else parts.for_commands.beside
         # What leaves no trace must not use up the numbers of what does.
-        new_id = host.new_id if kept else _unnumbered
+        self._new_id = new_id = host.new_id if kept else _unnumbered
         self._begun = TurnStarted(new_id("turn"), local=True)
         shown = tuple(part for part in asked.content if not isinstance(part, Blob))
         self._said = UserMessage(new_id("m"), shown)
@@ -154,6 +158,10 @@ class LocalTurn:
         return self._parts.for_commands.ledger
 
     @property
+    def allowance(self) -> Allowance:
+        return self._parts.allowance
+
+    @property
     def model(self) -> Model:
         return self._parts.options.model
 
@@ -202,7 +210,11 @@ class LocalTurn:
     async def ask(self, question: Sequence[Part]) -> None:
         from acp_agent.turn.aside import ask_beside
 
-        await ask_beside(self._aside(), self.request(), question, self)
+        request = self.request()
+        await ask_beside(self._aside(), request, question, self)
+        # What fills the window is as before; what the session has cost is not.
+        latest = self.ledger.latest or UsageChanged(_estimated(request), self.model.window)
+        self._feed.emit(latest._replace(cost=self.ledger.cost))
 
     async def compact(self, focus: str) -> Compacted:
         from acp_agent.turn.compaction import compact
@@ -215,7 +227,17 @@ class LocalTurn:
     def _aside(self) -> Aside:
         from acp_agent.turn.aside import Aside
 
-        return Aside(self.model, self._feed, self._parts.sign_of_life_s, self._asked.trace)
+        parts = self._parts
+        consent = Consent(self._feed, parts.asker, self._new_id, parts.sign_of_life_s)
+        # What a request takes is kept also of a question that leaves no other trace.
+        return Aside(
+            self.model,
+            parts.feed,
+            parts.sign_of_life_s,
+            self._asked.trace,
+            may_ask=partial(parts.allowance.may_ask, consent),
+            cost=lambda: self.ledger.cost,
+        )
 
     async def rewind(self, before: int) -> None:
         records: Sequence[Record] = ()
@@ -243,13 +265,17 @@ class LocalTurn:
         except AgentError:
             return
         counted = (event.used for event in reversed(kept) if isinstance(event, UsageChanged))
-        used = next(counted, estimate.tokens(estimate.characters(self.request())))
-        self._feed.emit(UsageChanged(used, window))
+        used = next(counted, _estimated(self.request()))
+        self._feed.emit(UsageChanged(used, window, self.ledger.cost))
 
     async def _records(self) -> Sequence[Record]:
         self._parts.feed.flush()
         contents = await anyio.to_thread.run_sync(read, self.journal)
         return contents.branch()
+
+
+def _estimated(request: ModelRequest) -> int:
+    return estimate.tokens(estimate.characters(request))
 
 
 def _unnumbered(kind: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -24,28 +25,23 @@ from acp_agent.events import (
     TitleChanged,
     TurnEnded,
     TurnStarted,
+    UsageChanged,
     UserMessage,
 )
 from acp_agent.session.journal import read
 from acp_agent.session.local import LocalTurn
 from acp_agent.session.titles import title_of
+from acp_agent.turn.consent import Consent
 from acp_agent.turn.loop import Turn, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Callable, Iterable, Mapping
 
     from acp_agent.content import Part
-    from acp_agent.events import Archived, Event, NoticeRaised, Option, Reminded, StopReason, Tokens
+    from acp_agent.events import Archived, Event, Option, Reminded, StopReason, Tokens
     from acp_agent.models.stream import Model
-    from acp_agent.permission.gate import Gate
-    from acp_agent.session.audience import Audience, Watcher
-    from acp_agent.session.journal import Journal
-    from acp_agent.session.local import CommandParts
-    from acp_agent.session.options import Options
-    from acp_agent.tools.registry import Toolset
-    from acp_agent.turn.feed import Feed
-    from acp_agent.turn.history import History
+    from acp_agent.session.audience import Watcher
+    from acp_agent.session.parts import Parts
 
 log = logging.getLogger(__name__)
 
@@ -107,53 +103,6 @@ class Prompt:
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
-
-
-class Context(Protocol):
-    """What the model is told before the conversation."""
-
-    def system(self, *, instructions: bool) -> str: ...
-
-    def instructions(self) -> str:
-        """The part of it that is not ours."""
-        ...
-
-    def reminders(self, mode: str, told: Callable[[str], str]) -> Iterable[Reminded]: ...
-
-
-class Prepared(Protocol):
-    """A prompt as it is kept and as the model is told of it, and what its person should know."""
-
-    @property
-    def content(self) -> tuple[Part, ...]: ...
-
-    @property
-    def notices(self) -> tuple[NoticeRaised, ...]: ...
-
-
-class Prepare(Protocol):
-    """Makes what a person sent ready for the model. Takes its time; raises nothing but cancellation."""
-
-    async def __call__(self, content: tuple[Part, ...], /) -> Prepared: ...
-
-
-class Parts(NamedTuple):
-    """What a session is put together from."""
-
-    journal: Journal
-    audience: Audience
-    feed: Feed
-    history: History
-    options: Options
-    gate: Gate
-    toolset: Toolset
-    context: Context
-    prepare: Prepare
-    max_requests: int
-    sign_of_life_s: float
-    for_commands: CommandParts
-    services: Sequence[AbstractAsyncContextManager[object]] = ()
-    """What works beside the session, from its first moment to its last."""
 
 
 State = Literal["working", "waiting", "idle"]
@@ -242,7 +191,13 @@ class Session:
         if past is None or past.last != journal.number:
             contents = await anyio.to_thread.run_sync(read, journal.path)
             past = Past(tuple(record.event for record in contents.branch()), contents.end.number)
-        return past._replace(events=tuple(event for event in past.events if shows(event)))
+        return past._replace(events=tuple(self._now(event) for event in past.events if shows(event)))
+
+    def _now(self, event: Event) -> Event:
+        """What the session has cost is said as it is now: since then there may have been more beside it."""
+        if isinstance(event, UsageChanged):
+            return event._replace(cost=self._parts.for_commands.ledger.cost)
+        return event
 
     def since(self, last: int) -> tuple[Event, ...]:
         """What has been journalled after that record; at once, so that nothing comes in between."""
@@ -384,7 +339,13 @@ class Session:
             max_requests=parts.max_requests,
             sign_of_life_s=parts.sign_of_life_s,
             trace=asked.trace,
+            may_ask=partial(parts.allowance.may_ask, self._consent()),
+            cost=lambda: parts.for_commands.ledger.cost,
         )
+
+    def _consent(self) -> Consent:
+        parts = self._parts
+        return Consent(parts.feed, parts.asker, self.new_id, parts.sign_of_life_s)
 
     def _system(self) -> str:
         return self._parts.context.system(instructions=self._parts.options.project_instructions)
