@@ -53,10 +53,13 @@ def run(args: argparse.Namespace) -> int:
     data = data_dir(os.environ)
     by: By = args.by or ("model" if args.day else "day")
     try:
-        lines = Book(data, partial(all_calls, Store(data).folder)).lines(span, by)
+        book = Book(data, partial(all_calls, Store(data).folder))
+        lines = book.lines(span, by)
     except SpendingError as error:
         print(f"acp-agent: {error}", file=sys.stderr)
         return 1
+    if book.remark:
+        print(f"acp-agent: {book.remark}", file=sys.stderr)
     if args.json:
         for line in lines:
             print(json.dumps(_object(line, by), ensure_ascii=False))

@@ -48,13 +48,13 @@ _TABLE = (
 )  # fmt: skip
 _PUT = f"INSERT OR IGNORE INTO call VALUES ({', '.join('?' * (len(_TABLE) - 1))})"
 _SUMS = "coalesce(sum(cost), 0), sum(cost IS NULL)"
-_OTHER_TROUBLE = frozenset(
+_DAMAGE = frozenset(
     {
-        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_MISMATCH,
     }
 )  # fmt: skip
-"""The file may be good: another process has it, or the disk is full or read-only."""
+"""The file is no record of ours. With any other trouble it may be good: the disk is full, say."""
 T = TypeVar("T")
 
 
@@ -77,15 +77,14 @@ class Book:
         Nothing is opened or made yet.
         """
         self.path = data_dir / FILE
+        self.remark = ""
+        """What the person has to know of a record that was damaged; for who tells them to take away."""
         self._past = past
 
-    def add(self, calls: Iterable[Call]) -> str:
-        """Writes down those that are not there yet; what the person has to know of that, mostly nothing.
-
-        Raises SpendingError when it cannot.
-        """
+    def add(self, calls: Iterable[Call]) -> None:
+        """Writes down those that are not there yet. Raises SpendingError when it cannot."""
         rows = [_row(call) for call in calls]
-        return self._use(lambda connection: _insert(connection, rows))[1]
+        self._use(lambda connection: _insert(connection, rows))
 
     def by_model(self, span: Span) -> dict[str, Amount]:
         """Raises SpendingError."""
@@ -93,9 +92,9 @@ class Book:
         def ask(connection: sqlite3.Connection) -> dict[str, Amount]:
             where, values = _where(span)
             found = connection.execute(f"SELECT model, {_SUMS} FROM call{where} GROUP BY model", values)
-            return {model: Amount(known, unknown) for model, known, unknown in found}
+            return {str(model): _amount(known, unknown) for model, known, unknown in found}
 
-        return self._use(ask)[0]
+        return self._use(ask)
 
     def lines(self, span: Span, by: By) -> list[Line]:
         """Days in their order, the rest by what has cost most. Raises SpendingError."""
@@ -110,26 +109,26 @@ class Book:
                 values,
             )
             return [
-                Line(name, requests, silent, Tokens(*tokens), Amount(known, unknown))
+                Line(str(name), requests, silent, Tokens(*map(int, tokens)), _amount(known, unknown))
                 for name, requests, silent, *tokens, known, unknown in found
             ]
 
-        return self._use(ask)[0]
+        return self._use(ask)
 
-    def _use(self, work: Callable[[sqlite3.Connection], T]) -> tuple[T, str]:
-        """Does `work` on the file, on a new one if that is damaged; and what became of a damaged one."""
-        remark, file = "", _file_at(self.path)
+    def _use(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Does `work` on the file; on a new one if that is damaged."""
+        file = _file_at(self.path)
         try:
             try:
-                return self._do(work), remark
-            except (sqlite3.Error, ValueError, TypeError) as error:
+                return self._do(work)
+            except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
                 # A damaged file may also hold what is of another type.
                 if not self._is_damage(error):
                     raise
                 log.warning("%s: %s", self.path, error)
-                remark = self._put_aside(file)
-                return self._do(work), remark
-        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+                self._put_aside(file)
+                return self._do(work)
+        except (sqlite3.Error, OSError, ValueError, TypeError, OverflowError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise SpendingError(f"What was spent cannot be kept or read: {why}: {self.path}") from error
 
@@ -168,18 +167,18 @@ class Book:
 
     def _is_damage(self, error: Exception) -> bool:
         code = getattr(error, "sqlite_errorcode", None)
-        return code is None or code & 0xFF not in _OTHER_TROUBLE
+        return code is None or code & 0xFF in _DAMAGE
 
-    def _put_aside(self, file: int | None) -> str:
+    def _put_aside(self, file: int | None) -> None:
         """Unless another process has done so meanwhile, and the file is not the damaged one any more."""
         if _file_at(self.path) != file:
-            return ""
+            return
         aside = self.path.with_name(f"{self.path.name}.{time.time_ns()}.damaged")
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)
         for ending in ("-wal", "-shm"):
             self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
-        return (
+        self.remark = (
             f"The record of what was spent was damaged. It is made anew of the sessions that there are; "
             f"the damaged one is {aside}."
         )
@@ -191,6 +190,11 @@ def _file_at(path: Path) -> int | None:
         return path.stat().st_ino
     except OSError:
         return None
+
+
+def _amount(known: float, unknown: int) -> Amount:
+    """Sums are whole numbers, but in a damaged file."""
+    return Amount(int(known), unknown)
 
 
 def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:

@@ -108,7 +108,7 @@ class Spending:
                 return
             entries = tuple(self._waiting)
             try:
-                remark = await anyio.to_thread.run_sync(
+                await anyio.to_thread.run_sync(
                     lambda: self._book().add(entry.call for entry in entries), abandon_on_cancel=True
                 )
             except SpendingError as error:
@@ -119,8 +119,9 @@ class Spending:
                 return
             self._in_trouble = False
             del self._waiting[: len(entries)]
-            if remark:
-                _tell(entries, remark)
+            if self._made and self._made.remark:
+                _tell(entries, self._made.remark)
+                self._made.remark = ""
 
 
 def _tell(entries: Iterable[_Entry], what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_agent.events import ModelUsed, Tokens, TurnStarted, UsageChanged
+from acp_agent.events import ModelUsed, Tokens, TurnEnded, TurnStarted, UsageChanged
 from acp_agent.spending.amounts import Amount, amount, together
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Ledger:
         """All requests of the session, its agents' and those beside the conversation among them."""
         self._turn = Account()
         self._turn_before = Account()
+        self._between = False
         self._accounts: dict[str, Account] = {}
         for event in events:
             self(event)
@@ -60,12 +61,17 @@ class Ledger:
             case ModelUsed():
                 self.add(event)
             case TurnStarted():
+                self._between = False
                 self.begin_prompt()
+            case TurnEnded():
+                self._between = True
             case _:
                 pass
 
     def add(self, used: ModelUsed) -> None:
         """Counts a request, whoever made it; for who does not tell the session's events."""
+        if self._between:  # as a question beside the conversation is found in a journal
+            self.begin_prompt()
         self.session = self.session.after(used)
         self._turn = self._turn.after(used)
         self._accounts[used.model] = (self._accounts.get(used.model) or Account(used.model)).after(used)
