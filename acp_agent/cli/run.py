@@ -102,7 +102,7 @@ def _clear_cache() -> None:
     from acp_agent.config.paths import data_dir
     from acp_agent.models.answers import Answers
 
-    print(f"acp-agent: {Answers(data_dir(os.environ)).clear()} kept answers removed", file=sys.stderr)
+    print(f"acp-agent: kept answers removed: {Answers(data_dir(os.environ)).clear()}", file=sys.stderr)
 
 
 def _dollars(text: str) -> float:
