@@ -301,6 +301,8 @@ class NoticeRaised(NamedTuple):
     severity: Severity
     title: str
     description: str | None = None
+    always: bool = False
+    """Told to clients without notices too, though it is only information."""
 
 
 Event = (

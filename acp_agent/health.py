@@ -144,7 +144,7 @@ def check_model(around: Surroundings) -> Iterator[Finding]:
     settings = around.loaded.settings
     alias = active_alias(settings, around.env)
     if alias is None:
-        local = provider_types()["ollama"].base_url or ""
+        local = provider_types()["ollama"].address(around.env) or ""
         if _why_unreachable(_endpoint(local, around.env)):
             yield Finding("fail", "model", "none is configured", WHAT_TO_SET)
         else:

@@ -105,7 +105,7 @@ def _about_session(event: e.Event, *, switches: bool) -> Iterator[Json]:
             yield {"sessionUpdate": "session_info_update", "title": title}
         case e.Waiting(what, seconds):
             yield {"sessionUpdate": "notice", "severity": "info", "title": f"{what}, {seconds} s"}
-        case e.NoticeRaised(severity, title, description):
+        case e.NoticeRaised(severity, title, description, _):
             update: Json = {"sessionUpdate": "notice", "severity": severity, "title": title}
             yield update | ({"description": description} if description else {})
         case _:

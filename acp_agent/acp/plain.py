@@ -24,7 +24,7 @@ def understood(event: Event, client: Client) -> Event | None:
     """`event` in a form that the client takes; None when it need not be told."""
     match event:
         case NoticeRaised() | Waiting() if not client.shows_notices:
-            if isinstance(event, NoticeRaised) and event.severity == "info":
+            if isinstance(event, NoticeRaised) and event.severity == "info" and not event.always:
                 return None
             return ThoughtDelta("notice", f"{_line(event)}\n")  # what a person must know is not dropped
         case CompactionStarted() | CompactionEnded() if not client.shows_compaction:

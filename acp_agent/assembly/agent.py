@@ -16,6 +16,7 @@ from acp_agent.assembly import providers
 from acp_agent.assembly.adapters import adapter, connect, keyring, sandboxes
 from acp_agent.assembly.building import Begun, Company, Ground, build, forget_outputs
 from acp_agent.assembly.servers import configured_servers
+from acp_agent.assembly.services import Services
 from acp_agent.config import paths
 from acp_agent.config.load import Overrides, load, require
 from acp_agent.config.project import Project
@@ -77,6 +78,7 @@ class Agent:
         self._overridden = providers.Overrides()
         self._sandboxes = sandboxes()
         self._live = LiveSessions()
+        self._services = Services()
         self._first_ground: Ground | None = None
         self._first_session = anyio.Event()
         self._logged_out = False
@@ -233,6 +235,7 @@ class Agent:
             answers=self._answers,
             servers=servers,
             trust=loaded.trust,
+            services=self._services,
             project=Project(cwd, self._env, lambda: load(cwd, self._env, self._overrides).trust),
         )
 
@@ -251,7 +254,7 @@ class Agent:
     async def _routes(self, settings: Settings) -> Sequence[Route]:
         if found := await _reached(settings, self._env):
             return found
-        base_url = provider_types()["ollama"].base_url
+        base_url = provider_types()["ollama"].address(self._env)
         installed: Sequence[str] = await adapter("models.ollama")(base_url)
         if not installed:
             raise AuthRequired(WHAT_TO_SET)

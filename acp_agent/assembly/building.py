@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent import logs
 from acp_agent.assembly import secrets
-from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.adapters import adapter
 from acp_agent.assembly.deciding import Footing, confining_of, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
@@ -19,10 +20,11 @@ from acp_agent.context.prompts import Preparation
 from acp_agent.events import NoticeRaised, OptionsChanged, TitleChanged
 from acp_agent.extend.commands.registry import Registry
 from acp_agent.models.passing import passing
+from acp_agent.permission.gate import Unattended
 from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
-from acp_agent.session.parts import Parts
+from acp_agent.session.parts import Consulting, Parts
 from acp_agent.session.restore import last_id, loose_ends
 from acp_agent.session.session import Before, Past, Session
 from acp_agent.session.spent import Recorder, calls_of
@@ -35,6 +37,7 @@ from acp_agent.turn.budget import limits_of
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
+from acp_agent.turn.parking import left_parked, when
 from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
 from acp_agent.workspace.terminals import Consoles
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from acp_agent.assembly.services import Services
     from acp_agent.config.project import Project
     from acp_agent.config.schema import Settings
     from acp_agent.config.trust import Trust
@@ -100,6 +104,8 @@ class Ground(NamedTuple):
     spending: Spending
     project: Project
     """Where the user's trust in the project is asked for and kept."""
+    services: Services
+    """The models of the process."""
     trust: Trust | None = None
     """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
@@ -165,7 +171,6 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     parts = Parts(
         journal=begun.journal,
         audience=audience,
-        asker=company.asker,
         feed=feed,
         history=history,
         options=options,
@@ -179,6 +184,9 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
         allowance=allowance,
+        consulting=Consulting(
+            company.asker, not isinstance(company.asker, Unattended), settings.when_limited
+        ),
         for_commands=CommandParts(
             registry=Registry(settings.slash_aliases),
             beside=beside,
@@ -192,7 +200,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     )
     for event in loose_ends(past):
         feed.emit(event)
-    for what in (*lost, *_ignored(ground)):
+    for what in (*lost, *_ignored(ground), *_parked(past)):
         warn(what)
     if begun.contents and begun.contents.skipped:
         skipped = "; ".join(begun.contents.skipped[:3])
@@ -215,6 +223,14 @@ def _ignored(ground: Ground) -> Iterable[str]:
         yield title(ground.trust)
 
 
+def _parked(past: Sequence[Event]) -> Iterable[str]:
+    """That the last prompt can be gone on with."""
+    if parked := left_parked(past):
+        now = time.time()
+        lifted = f"is lifted at {when(parked.until, now)}" if parked.until > now else "is lifted"
+        yield f"The last prompt was stopped by a usage limit, which {lifted}. /resume goes on with it."
+
+
 def _kept_for(listener: Listener, redactor: Redactor) -> Listener:
     """`listener` as one that is told no more than what is kept: what it prints may end up anywhere."""
     return lambda event: listener(kept(event, redactor))
@@ -234,17 +250,19 @@ def forget_outputs(env: Mapping[str, str], session_id: str) -> None:
 def _options(gate: Gate, ground: Ground, redactor: Redactor) -> Options:
     settings = ground.settings
     level = settings.thought_level or DEFAULT_LEVEL
-    defaults = Defaults(level, settings.show_thoughts, settings.context_files)
-    return Options(gate, ground.models, partial(_connect, ground.answers, redactor), defaults)
+    defaults = Defaults(
+        level, settings.show_thoughts, settings.context_files, settings.roles, settings.routing
+    )
+    return Options(gate, ground.models, partial(_connect, ground, redactor), defaults)
 
 
-def _connect(answers: Answers | None, redactor: Redactor, route: Route) -> Model:
-    model = connect(route)
-    if answers is None:
+def _connect(ground: Ground, redactor: Redactor, route: Route, level: str) -> Model:
+    model = ground.services.connect(ground.models, ground.settings, route, level)
+    if ground.answers is None:
         return model
     from acp_agent.models.cached import CachedModel
 
-    return CachedModel(model, route, answers, lambda text: not redactor.holds(text))
+    return CachedModel(model, route.thinking(level), ground.answers, lambda text: not redactor.holds(text))
 
 
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:

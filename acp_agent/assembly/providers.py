@@ -9,7 +9,8 @@ from acp_agent.acp.providers import Provider, Routing
 from acp_agent.config.schema import ProviderEntry
 from acp_agent.config.values import is_loopback
 from acp_agent.errors import InvalidParams
-from acp_agent.models.routes import active_alias, provider_types
+from acp_agent.models.catalogue.providers import ProviderType, provider_types
+from acp_agent.models.routes import active_alias, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +44,10 @@ class Overrides:
     def _provider(self, name: str, settings: Settings, *, only: bool) -> Provider:
         disabled = name in self._disabled
         entry = settings.providers.get(name) or ProviderEntry()
-        kind = provider_types().get((entry.provider_type or name).lower())
+        kind = _type(name, entry)
         base_url = entry.base_url or (kind.base_url if kind else None) or ""
-        current = None if disabled else Routing(kind.protocol if kind else "openai", base_url, {})
+        protocol = kind.protocol.removesuffix("-responses") if kind else "openai"  # both are OpenAI's
+        current = None if disabled else Routing(protocol, base_url, {})
         return Provider(name, tuple(PROTOCOLS), only and not disabled, current)
 
     def set(self, name: str, routing: Routing) -> None:
@@ -90,9 +92,14 @@ def _may_be_used(base_url: str) -> bool:
     return bool(host) and (address.scheme == "https" or (address.scheme == "http" and is_loopback(host)))
 
 
+def _type(name: str, entry: ProviderEntry) -> ProviderType | None:
+    found = kind_of(name, entry)
+    return provider_types()[found] if found else None
+
+
 def _redirected(name: str, entry: ProviderEntry, routing: Routing) -> ProviderEntry:
     """What is known of the provider, at another address; a key of ours is not sent there."""
-    known = provider_types().get((entry.provider_type or name).lower())
+    known = _type(name, entry)
     return entry._replace(
         provider_type=PROTOCOLS[routing.protocol],
         model=entry.model or (known.model if known else None),

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "run one prompt and print the answer",
     "chat": "talk to the agent in this terminal, as an editor would",
     "demo": "see it work: no model, no key, no network",
+    "models": "list the models that can be used, with their limits and prices",
     "sessions": "list and show past sessions",
     "usage": "print what was spent on models",
     "why": "say what would happen to a tool call, and who decides it",

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from acp_agent.config.problems import Finding, Problem, quoted, suggestion
 from acp_agent.config.reading import as_object
 from acp_agent.config.variables import unset
 from acp_agent.extend.commands.table import NAME, NAMES
-from acp_agent.models.routes import active_alias, provider_types
+from acp_agent.models.catalogue.providers import CUSTOM, provider_types, type_name, why_left_out
+from acp_agent.models.routes import active_alias, configured_as, kind_of
 from acp_agent.models.thinking import can_be_told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from acp_agent.config.layers import Layer
     from acp_agent.config.schema import McpServerEntry, ProviderEntry, Settings
+
+ROLES = (
+    "default", "smol", "slow", "plan", "commit", "review", "escalation", "summarization", "subagent",
+    "critic", "approval",
+)  # fmt: skip
+"""Those that have a meaning of their own; others are the user's."""
+_ROLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def check(settings: Settings, layers: Sequence[Layer], env: Mapping[str, str]) -> Iterator[Problem]:
@@ -23,6 +32,8 @@ def check(settings: Settings, layers: Sequence[Layer], env: Mapping[str, str]) -
     findings = [each for name, entry in settings.providers.items() for each in _of_entry(name, entry)]
     findings += [each for name, entry in settings.mcp_servers.items() for each in _of_server(name, entry)]
     findings += [each for alias, name in settings.slash_aliases.items() for each in _of_alias(alias, name)]
+    findings += [each for role, text in settings.roles.items() for each in _of_role(role, text, settings)]
+    findings += [each for text in settings.fallback for each in _of_named(("fallback",), text, settings)]
     active = active_alias(settings, env)
     if active is not None and not _in_a_file(layers, active):
         findings += _of_choice(active, settings)
@@ -33,19 +44,19 @@ def check(settings: Settings, layers: Sequence[Layer], env: Mapping[str, str]) -
 
 
 def _of_entry(name: str, entry: ProviderEntry) -> Iterator[Finding]:
-    kind = entry.provider_type
-    if kind is not None and not _known(kind):
-        meant = suggestion(kind, provider_types())
-        listed = ", ".join(provider_types())
-        hint = (
-            f'did you mean "{meant}"?' if meant else f"write one of {listed}; custom for what speaks OpenAI's"
+    stated, kind = entry.provider_type, kind_of(name, entry)
+    if stated is not None and kind is None:
+        hint = _instead(
+            stated, provider_types(), f'write one of docs/models.md, "{CUSTOM}" for what speaks OpenAI\'s'
         )
-        yield Finding(("providers", name, "provider_type"), f"{quoted(kind)} is not a known type", hint)
-    if entry.script is not None and (kind or name).lower() != "scripted":
+        yield Finding(("providers", name, "provider_type"), f"{quoted(stated)} is not a known type", hint)
+    if entry.script is not None and kind != "scripted":
         hint = 'add "provider_type": "scripted", or delete script'
         yield Finding(("providers", name, "script"), "is only for scripted models", hint)
-    if entry.thought_levels and not can_be_told((kind or name).lower()):
-        message = f"has no effect: models of the type {quoted(kind or name)} cannot be told how long to think"
+    if entry.thought_levels and not can_be_told(kind or ""):
+        message = (
+            f"has no effect: models of the type {quoted(stated or name)} cannot be told how long to think"
+        )
         yield Finding(("providers", name, "thought_levels"), message, "delete it")
 
 
@@ -71,19 +82,48 @@ def _of_alias(alias: str, name: str) -> Iterator[Finding]:
 
 def _of_choice(name: str, settings: Settings) -> Iterator[Finding]:
     """The provider is chosen, but no file has an entry for it: then it must be a type that is known."""
-    if not _known(name):
-        others = [each for each in (*settings.providers, *provider_types()) if each != name]
-        meant = suggestion(name, others)
-        hint = (
-            f'did you mean "{meant}"?' if meant else f"add it to providers, or use one of {', '.join(others)}"
-        )
-        yield Finding(("provider",), f"there is no provider {quoted(name)}", hint)
+    if type_name(name) is None:
+        others = [each for each in settings.providers if each != name]
+        yield Finding(("provider",), f"there is no provider {quoted(name)}", _other_provider(name, others))
+
+
+def _of_role(role: str, text: str, settings: Settings) -> Iterator[Finding]:
+    if role not in ROLES and not _ROLE.fullmatch(role):
+        hint = f"use letters, digits, - and _, or one of {', '.join(ROLES)}"
+        yield Finding(("roles", role), "is no name for a role", hint)
+    yield from _of_named(("roles", role), text, settings)
+
+
+def _of_named(path: tuple[str, ...], text: str, settings: Settings) -> Iterator[Finding]:
+    """`PROVIDER/MODEL`, or `PROVIDER`."""
+    name = text.partition("/")[0]
+    alias = configured_as(name, settings)
+    if kind_of(alias, settings.providers.get(alias)) is None:
+        message = f"there is no provider {quoted(name)}"
+        yield Finding(path, message, _other_provider(name, settings.providers))
+
+
+def _other_provider(name: str, configured: Iterable[str]) -> str:
+    own = list(configured)
+    listed = f"one of {', '.join(own)}, or " if own else ""
+    return _instead(
+        name, [*own, *provider_types()], f"add it to providers, or use {listed}a type of docs/models.md"
+    )
+
+
+def _instead(name: str, known: Iterable[str], otherwise: str) -> str:
+    if left_out := why_left_out(name):
+        return left_out
+    meant = suggestion(name, known)
+    return f'did you mean "{meant}"?' if meant else otherwise
 
 
 def _of_active(name: str, entry: ProviderEntry, env: Mapping[str, str]) -> Iterator[Finding]:
-    if entry.provider_type is None and not _known(name):
-        hint = 'add "provider_type": "custom" if it speaks the OpenAI protocol, or another type'
-        yield Finding(("providers", name), "has no provider_type", hint)
+    if entry.provider_type is None and kind_of(name, entry) is None:
+        usual = 'add "base_url" if it speaks the OpenAI protocol, or a "provider_type" of docs/models.md'
+        yield Finding(
+            ("providers", name), "has neither base_url nor provider_type", why_left_out(name) or usual
+        )
     values: dict[tuple[str, ...], str] = {("headers", key): value for key, value in entry.headers.items()}
     if entry.api_key is not None:
         values[("api_key",)] = entry.api_key
@@ -91,10 +131,6 @@ def _of_active(name: str, entry: ProviderEntry, env: Mapping[str, str]) -> Itera
         for variable in unset(value, env):
             message = f"the environment variable {variable} is not set"
             yield Finding(("providers", name, *key), message, f"set {variable} where your editor is started")
-
-
-def _known(kind: str) -> bool:
-    return kind.lower() in provider_types()
 
 
 def _in_a_file(layers: Sequence[Layer], name: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from acp_agent.models.routes import provider_types
+from acp_agent.models.catalogue.providers import provider_types
+from acp_agent.models.routes import kind_of
 from acp_agent.redaction.redactor import SHORTEST
 from acp_agent.workspace.environment import Passing
 
@@ -22,7 +23,12 @@ def passing(settings: Settings, models: Sequence[Route] = ()) -> Passing:
     """What the person has named passes, but for what keys of `models` come from, by name or by value."""
     from acp_agent.config.variables import names
 
-    own = {name for kind in provider_types().values() for name in kind.key_env}
+    named = {
+        kind_of(alias, settings.providers.get(alias))
+        for alias in (*settings.providers, settings.provider or "")
+    }
+    types = provider_types().items()
+    own = {key for name, kind in types if kind.detect or name in named for key in kind.key_env}
     for entry in settings.providers.values():
         for text in (entry.api_key or "", *entry.headers.values()):
             own.update(names(text))

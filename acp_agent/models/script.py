@@ -55,6 +55,8 @@ class Fail(NamedTuple):
     kind: FailureKind
     message: str
     details: str
+    wait_s: float | None
+    """After so many seconds it would answer again."""
 
 
 class Delay(NamedTuple):
@@ -305,7 +307,9 @@ def _fail(place: _Place, value: object) -> Fail:
         what = f'"kind" must be one of {_listed(get_args(FailureKind), "or")}, got {_shown(kind)}'
         raise place.wrong(what, '"kind": "server"')
     message = place.text(error.get("message"), "message", "what a person should read")
-    return Fail(cast(FailureKind, kind), message, place.text(error.get("details", ""), "details", "…"))
+    details = place.text(error.get("details", ""), "details", "…")
+    wait_s = place.seconds(error, "wait_s") if "wait_s" in error else None
+    return Fail(cast(FailureKind, kind), message, details, wait_s)
 
 
 def _count(place: _Place, value: object) -> Count:

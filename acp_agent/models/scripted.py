@@ -95,8 +95,8 @@ class ScriptedModel:
                     await anyio.sleep(seconds)
                 case Wait():
                     await anyio.sleep_forever()
-                case Fail(kind, message, details):
-                    yield Failed(kind, told.fill(message), told.fill(details))
+                case Fail(kind, message, details, wait_s):
+                    yield Failed(kind, told.fill(message), told.fill(details), wait_s)
                     return
                 case Stop(reason):
                     yield Finished(reason, usage or told.estimate(request), cost=cost)

@@ -21,6 +21,7 @@ FailureKind = Literal[
     "not_found",  # there is no such model
     "request",  # it will never be taken as it is
     "protocol",  # what came cannot be read
+    "runaway",  # it thought and thought
 ]
 
 Reason = Literal["end", "tools", "length", "refusal"]

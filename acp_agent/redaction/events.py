@@ -127,8 +127,10 @@ def _short(event: e.Event, redact: Redactor) -> e.Event:
     match event:
         case e.TurnEnded() if event.error:
             return event._replace(error=redact(event.error))
-        case e.NoticeRaised(_, title, description):
+        case e.NoticeRaised(_, title, description, _):
             return event._replace(title=redact(title), description=description and redact(description))
+        case e.Parked(_, why):
+            return event._replace(why=redact(why))
         case e.TitleChanged(title):
             return event._replace(title=redact(title))
         case e.CompactionEnded(_, _, summary, error):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import anyio
@@ -24,13 +23,11 @@ from acp_agent.events import (
 )
 from acp_agent.extend.commands.desk import Again, PastTurn, Words
 from acp_agent.extend.commands.registry import Order
-from acp_agent.models.messages import ModelRequest
 from acp_agent.session.journal import read
 from acp_agent.turn import estimate
-from acp_agent.turn.consent import Consent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from acp_agent.content import Part
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from acp_agent.extend.commands.registry import Registry
     from acp_agent.extend.commands.table import Entry
     from acp_agent.health import Finding
+    from acp_agent.models.messages import ModelRequest
     from acp_agent.models.stream import Model
     from acp_agent.permission.explaining import Explained
     from acp_agent.session.journal import Record
@@ -76,6 +74,10 @@ class Host(Protocol):
     def set_option(self, option_id: str, value: str) -> None: ...
 
     def new_id(self, kind: str) -> str: ...
+
+    def request(self) -> ModelRequest: ...
+
+    async def compact(self, feed: Feed, trace: Mapping[str, str], focus: str) -> Compacted: ...
 
 
 class LocalTurn:
@@ -187,9 +189,7 @@ class LocalTurn:
         return self._parts.for_commands.checks()
 
     def request(self) -> ModelRequest:
-        parts = self._parts
-        system = parts.context.system(instructions=parts.options.project_instructions)
-        return ModelRequest(system, parts.history.messages(), parts.toolset.specs)
+        return self._host.request()
 
     def instructions(self) -> str:
         return self._parts.context.instructions() if self._parts.options.project_instructions else ""
@@ -217,27 +217,11 @@ class LocalTurn:
         self._feed.emit(latest._replace(cost=self.ledger.cost))
 
     async def compact(self, focus: str) -> Compacted:
-        from acp_agent.turn.compaction import compact
-
-        compaction_id = self._host.new_id("compaction")
-        taken = await compact(self._aside(), self.request, compaction_id, focus)
-        self.workspace.documents.forget()
-        return taken
+        return await self._host.compact(self._feed, self._asked.trace, focus)
 
     def _aside(self) -> Aside:
-        from acp_agent.turn.aside import Aside
-
         parts = self._parts
-        consent = Consent(self._feed, parts.asker, self._new_id, parts.sign_of_life_s)
-        # What a request takes is kept also of a question that leaves no other trace.
-        return Aside(
-            self.model,
-            parts.feed,
-            parts.sign_of_life_s,
-            self._asked.trace,
-            may_ask=partial(parts.allowance.may_ask, consent),
-            cost=lambda: self.ledger.cost,
-        )
+        return parts.aside(self.model, parts.consent(self._feed, self._new_id), self._asked.trace)
 
     async def rewind(self, before: int) -> None:
         records: Sequence[Record] = ()

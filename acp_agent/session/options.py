@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from acp_agent.config.schema import Routing
 from acp_agent.errors import InvalidParams
 from acp_agent.events import Choice, ModeChanged, Option, OptionsChanged, ThoughtDelta
+from acp_agent.models.roles import model_for, role_of
+from acp_agent.models.routing import judge
 from acp_agent.permission.gate import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from acp_agent.events import Event, Listener
     from acp_agent.models.routes import Route
+    from acp_agent.models.routing import Asked
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Gate
     from acp_agent.workspace.confining import Confining
@@ -36,6 +41,11 @@ _SANDBOX: tuple[tuple[Mode, str, str], ...] = (
 _MODES = tuple(Choice(mode.id, mode.name, mode.description) for mode in MODES)
 
 
+AUTO = "auto"
+"""The model that is chosen anew for each prompt."""
+_AUTO = Choice(AUTO, "Auto", "By how hard the prompt is: the roles smol, default and slow")
+
+
 class Defaults(NamedTuple):
     """What a session begins with, beside the gate's mode and the first model."""
 
@@ -43,6 +53,9 @@ class Defaults(NamedTuple):
     """Counts where the model has it."""
     show_thoughts: bool = True
     project_instructions: bool = True
+    roles: Mapping[str, str] = MappingProxyType({})
+    """Models for particular work, by role."""
+    routing: Routing = Routing()
 
 
 class Options:
@@ -57,16 +70,20 @@ class Options:
         self,
         gate: Gate,
         routes: Sequence[Route],
-        connect: Callable[[Route], Model],
+        connect: Callable[[Route, str], Model],
         defaults: Defaults = Defaults(),  # noqa: B008 - a value that cannot be changed
     ) -> None:
-        """`routes` are the models there are, the one to start with first."""
+        """`routes` are the models there are, the one to start with first; `connect` takes a thought level."""
         self._gate = gate
         self._connect = connect
         self._routes = {route.name: route for route in routes}
+        self._defaults = defaults
         self._models = tuple(
             Choice(route.name, route.model, group=route.alias) for route in self._routes.values()
         )
+        if any(role_of(name) in ("smol", "slow") for name in defaults.roles):
+            self._models = (*self._models, _AUTO)
+        self._auto = False
         self.confining: Confining | None = None
         """What confines the session's commands, if anything could."""
         self._route = routes[0]
@@ -85,8 +102,28 @@ class Options:
     def model(self) -> Model:
         """The model for the next request. Connecting may raise AgentError saying what to set."""
         if self._connected is None:
-            self._connected = self._connect(self._route.thinking(self._level))
+            self._connected = self._connect(self._route, self._level)
         return self._connected
+
+    def model_for(self, role: str) -> Model:
+        """The model for particular work: the one of the role, else the session's. Raises as `model` does."""
+        route = self._routes_of(role)
+        return self._connect(route, DEFAULT_LEVEL) if route else self.model
+
+    def _routes_of(self, role: str) -> Route | None:
+        named = model_for(role, self._defaults.roles)
+        found = (route for route in self._routes.values() if named in (route.name, route.alias))
+        return next(found, None) if named else None
+
+    def begin_prompt(self, asked: Asked) -> str:
+        """Chooses the model for a prompt where that is left to us; says which and why, or nothing."""
+        if not self._auto:
+            return ""
+        verdict = judge(asked, self._defaults.routing)
+        route = self._routes_of(verdict.role) or next(iter(self._routes.values()))
+        if route is not self._route:
+            self._route, self._connected = route, None
+        return f"Auto: {route.name} ({verdict.role}; {verdict.why})."
 
     @property
     def project_instructions(self) -> bool:
@@ -111,7 +148,7 @@ class Options:
     def all(self) -> tuple[Option, ...]:
         return (
             Option(self.MODE, "Permissions", "mode", self._gate.mode, _MODES),
-            Option(self.MODEL, "Model", "model", self._route.name, self._models),
+            Option(self.MODEL, "Model", "model", AUTO if self._auto else self._route.name, self._models),
             Option(self.THOUGHT_LEVEL, "Thinking", "thought_level", self._level, self._levels()),
             Option(
                 self.SHOW_THOUGHTS,
@@ -165,7 +202,8 @@ class Options:
             if option_id == self.THOUGHT_LEVEL:
                 self._level = value
             else:
-                self._route = self._routes[value]
+                self._auto = value == AUTO
+                self._route = self._route if self._auto else self._routes[value]
                 if self._level not in (DEFAULT_LEVEL, *self._route.thought_levels):
                     self._level = DEFAULT_LEVEL
                     return (option_id, self.THOUGHT_LEVEL)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from acp_agent.turn.consent import Consent
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from acp_agent.config.schema import WhenLimited
     from acp_agent.content import Part
     from acp_agent.events import NoticeRaised, Reminded
+    from acp_agent.models.stream import Model
     from acp_agent.permission.asking import Asker
     from acp_agent.permission.gate import Gate
     from acp_agent.session.audience import Audience
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from acp_agent.session.options import Options
     from acp_agent.tools.registry import Toolset
     from acp_agent.turn.allowance import Allowance
+    from acp_agent.turn.aside import Aside
     from acp_agent.turn.feed import Feed
     from acp_agent.turn.history import History
 
@@ -50,13 +56,19 @@ class Prepare(Protocol):
     async def __call__(self, content: tuple[Part, ...], /) -> Prepared: ...
 
 
+class Consulting(NamedTuple):
+    """Who is asked whether the agent itself may go on, and when."""
+
+    asker: Asker
+    attended: bool = True
+    when_limited: WhenLimited = "ask"
+
+
 class Parts(NamedTuple):
     """What a session is put together from."""
 
     journal: Journal
     audience: Audience
-    asker: Asker
-    """Who answers the agent's own questions."""
     feed: Feed
     history: History
     options: Options
@@ -66,7 +78,26 @@ class Parts(NamedTuple):
     prepare: Prepare
     max_requests: int
     sign_of_life_s: float
+    consulting: Consulting
     allowance: Allowance
     for_commands: CommandParts
     services: Sequence[AbstractAsyncContextManager[object]] = ()
     """What works beside the session, from its first moment to its last."""
+
+    def consent(self, feed: Feed, new_id: Callable[[str], str]) -> Consent:
+        """To ask whether the agent itself may go on, shown in `feed`."""
+        asker, attended, _ = self.consulting
+        return Consent(feed, asker, new_id, self.sign_of_life_s, attended)
+
+    def aside(self, model: Model, consent: Consent, trace: Mapping[str, str]) -> Aside:
+        """To ask a model beside the conversation. What that takes is kept, even if nothing else of it is."""
+        from acp_agent.turn.aside import Aside
+
+        return Aside(
+            model,
+            self.feed,
+            self.sign_of_life_s,
+            trace,
+            may_ask=partial(self.allowance.may_ask, consent),
+            cost=lambda: self.for_commands.ledger.cost,
+        )

@@ -21,30 +21,38 @@ from acp_agent.errors import AgentError
 from acp_agent.events import (
     CommandsChanged,
     ModeChanged,
+    NoticeRaised,
     OptionsChanged,
+    Reminded,
     TitleChanged,
     TurnEnded,
     TurnStarted,
     UsageChanged,
     UserMessage,
 )
+from acp_agent.models.messages import ModelRequest
 from acp_agent.session.journal import read
+from acp_agent.session.judging import asked_last
 from acp_agent.session.local import LocalTurn
 from acp_agent.session.titles import title_of
-from acp_agent.turn.consent import Consent
 from acp_agent.turn.loop import Turn, run_turn
+from acp_agent.turn.parking import Parking
+from acp_agent.turn.recovery import Aids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from acp_agent.content import Part
-    from acp_agent.events import Archived, Event, Option, Reminded, StopReason, Tokens
+    from acp_agent.events import Archived, Event, Option, StopReason, Tokens
     from acp_agent.models.stream import Model
     from acp_agent.session.audience import Watcher
     from acp_agent.session.parts import Parts
+    from acp_agent.turn.compaction import Compacted
+    from acp_agent.turn.feed import Feed
 
 log = logging.getLogger(__name__)
 
+GO_ON = Reminded("answer", "The user asks you to go on where you stopped.")
 CLOSE_LIMIT_S = 1.5
 """How long a cancelled turn may take to end its tools when the session is closed."""
 
@@ -302,7 +310,11 @@ class Session:
         outcome: StopReason | Exception = "cancelled"
         feed.emit(TurnStarted(turn_id))
         try:
-            await self._tell(asked.content)
+            if asked.content:
+                await self._tell(asked.content)
+            else:
+                feed.emit(GO_ON)
+            self._choose_model()
             outcome = await run_turn(self._turn(asked))
         except Exception as error:  # the prompt's answer carries it; the session goes on
             if not isinstance(error, AgentError):
@@ -325,9 +337,21 @@ class Session:
         if self._title is None and (title := title_of(content)):
             self.note(TitleChanged(title))
 
+    def _choose_model(self) -> None:
+        parts = self._parts
+        if why := parts.options.begin_prompt(asked_last(parts.history.messages())):
+            parts.feed.emit(NoticeRaised("info", why, always=True))
+
     def _turn(self, asked: Asked) -> Turn:
         parts = self._parts
+        consent = parts.consent(parts.feed, self.new_id)
+
+        async def make_room() -> None:
+            await self.compact(parts.feed, asked.trace)
+
         return Turn(
+            aids=Aids(Parking(consent, parts.consulting.when_limited), make_room),
+            conversation=self.id,
             feed=parts.feed,
             history=parts.history,
             system=self._system,
@@ -339,13 +363,9 @@ class Session:
             max_requests=parts.max_requests,
             sign_of_life_s=parts.sign_of_life_s,
             trace=asked.trace,
-            may_ask=partial(parts.allowance.may_ask, self._consent()),
+            may_ask=partial(parts.allowance.may_ask, consent),
             cost=lambda: parts.for_commands.ledger.cost,
         )
-
-    def _consent(self) -> Consent:
-        parts = self._parts
-        return Consent(parts.feed, parts.asker, self.new_id, parts.sign_of_life_s)
 
     def _system(self) -> str:
         return self._parts.context.system(instructions=self._parts.options.project_instructions)
@@ -355,6 +375,21 @@ class Session:
 
     def _model(self) -> Model:
         return self._parts.options.model
+
+    async def compact(self, feed: Feed, trace: Mapping[str, str], focus: str = "") -> Compacted:
+        """Sums the conversation up. Raises AgentError when there is no summary; then nothing has changed."""
+        from acp_agent.turn.compaction import compact
+
+        parts = self._parts
+        aside = parts.aside(parts.options.model_for("summarization"), parts.consent(feed, self.new_id), trace)
+        taken = await compact(aside, self.request, self.new_id("compaction"), focus)
+        parts.for_commands.workspace.documents.forget()
+        return taken
+
+    def request(self) -> ModelRequest:
+        """What the model would be sent now."""
+        parts = self._parts
+        return ModelRequest(self._system(), parts.history.messages(), parts.toolset.specs)
 
     def new_id(self, kind: str) -> str:
         """An id that nothing else in the session has."""

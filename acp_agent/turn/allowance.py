@@ -8,7 +8,6 @@ import anyio
 
 from acp_agent.errors import BudgetReached, SpendingError
 from acp_agent.events import ModelUsed, TurnStarted
-from acp_agent.permission.asking import Unattended
 from acp_agent.spending.amounts import Amount, exact, said, together
 from acp_agent.turn.budget import Limits, Watch
 
@@ -117,7 +116,7 @@ class Allowance:
         limit = exact(watch.limit.stop or 0)
         name, setting = self._name(watch), self._setting(watch)
         has = f"{said(spent.all)} spent of the budget of {limit} for {name}"
-        if isinstance(consent.asker, Unattended):
+        if not consent.attended:
             flag = ", or --max-cost" if watch is self._session else ""
             raise BudgetReached(f"Stopped: {has}. Raise {setting} in the settings{flag}.")
         why = (

@@ -9,9 +9,10 @@ from acp_agent.content import Text
 from acp_agent.errors import ModelError
 from acp_agent.events import ModelUsed, Tokens
 from acp_agent.models.messages import ModelRequest, UserTurn
-from acp_agent.models.stream import Failed, Finished, TextPiece, ThoughtPiece
+from acp_agent.models.stream import Delayed, Failed, Finished, TextPiece, ThoughtPiece
 from acp_agent.turn.allowance import freely
 from acp_agent.turn.pulse import Pulse
+from acp_agent.turn.recovery import asked_again
 from acp_agent.turn.transcript import transcript
 
 if TYPE_CHECKING:
@@ -74,9 +75,11 @@ async def ask(aside: Aside, system: str, content: Sequence[Part], hearer: Hearer
                             hearer.say(piece)
                     case ThoughtPiece(piece) if hearer:
                         hearer.think(piece)
-                    case Finished(reason, usage, said_by, cost):
-                        feed.emit(ModelUsed(said_by or model.name, Tokens(*usage) if usage else None, cost))
+                    case Finished(reason, usage, name, cost):
+                        feed.emit(ModelUsed(name or model.name, Tokens(*usage) if usage else None, cost))
                         return Said("".join(pieces), reason)
+                    case Delayed(failed):
+                        feed.emit(asked_again(model.name, event, feed.redacted(failed.message)))
                     case Failed(_, message):
                         raise ModelError(message, data={"details": message})
                     case _:

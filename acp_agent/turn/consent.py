@@ -28,6 +28,8 @@ class Consent(NamedTuple):
     asker: Asker
     new_id: Callable[[str], str]
     sign_of_life_s: float
+    attended: bool = True
+    """Whether there is anybody who could answer."""
 
     async def ask(self, title: str, why: str, yes: str, no: str) -> bool:
         """Whether the person says yes; no as well when nobody can be asked, or nobody answers in time.

@@ -44,7 +44,8 @@ KEPT_CHARACTERS = 8000
 @dataclass(slots=True)
 class _Call:
     name: str
-    arguments: str = ""
+    arguments: str | None = None
+    """None as long as the model has not said all of them."""
     finished: ToolCallFinished | None = None
 
 
@@ -60,13 +61,17 @@ class _Answer:
 
     def messages(self) -> list[Message]:
         """The message and the outputs of its calls, in the order the model asked for them."""
-        if not self.text and not self.calls:
+        calls = tuple(
+            ToolCall(call_id, call.name, call.arguments)
+            for call_id, call in self.calls.items()
+            if call.arguments is not None  # a call that was never complete was none
+        )
+        if not self.text and not calls:
             return []  # providers refuse an empty message
-        calls = tuple(ToolCall(call_id, call.name, call.arguments) for call_id, call in self.calls.items())
+        ends = [(call.id, self.calls[call.id].finished) for call in calls]
         outputs = [
             ToolOutput(call_id, end.output if end else UNFINISHED, end.failed if end else True)
-            for call_id, call in self.calls.items()
-            for end in [call.finished]
+            for call_id, end in ends
         ]
         return [AssistantTurn("".join(self.text), "".join(self.thought), calls, tuple(self.kept)), *outputs]
 

@@ -11,9 +11,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from acp_agent.errors import BudgetReached, ModelError
+from acp_agent.errors import BudgetReached
 from acp_agent.events import (
     ModelUsed,
+    NoticeRaised,
     TextDelta,
     ThoughtDelta,
     ThoughtKept,
@@ -27,9 +28,11 @@ from acp_agent.models.messages import ModelRequest
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
+    Delayed,
     Failed,
     Finished,
     KeptPiece,
+    Rerouted,
     TextPiece,
     ThoughtPiece,
 )
@@ -38,6 +41,7 @@ from acp_agent.turn.allowance import freely
 from acp_agent.turn.dispatch import Requested, run_calls
 from acp_agent.turn.estimate import characters, tokens
 from acp_agent.turn.pulse import Pulse
+from acp_agent.turn.recovery import Recovery, asked_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,11 +53,13 @@ if TYPE_CHECKING:
     from acp_agent.turn.allowance import MayAsk
     from acp_agent.turn.feed import Feed
     from acp_agent.turn.history import History
+    from acp_agent.turn.recovery import Aids
 
 NAME_CHARACTERS = 100
 """No tool has a longer name; a model may write one."""
 EMPTY_ANSWER = "(The model gave an empty answer.)"
 INTERRUPTED = "Cancelled before it finished."
+NOT_COMPLETE = "Not made: the model's answer broke off before the call was complete."
 STOP_REASONS: dict[str, StopReason] = {
     "end": "end_turn",
     "tools": "end_turn",
@@ -76,6 +82,9 @@ class Turn:
     model: Callable[[], Model]
     new_id: Callable[[str], str]
     max_requests: int
+    aids: Aids
+    conversation: str = ""
+    """Names the conversation, for services that cache it."""
     sign_of_life_s: float = 25.0
     """A wait that takes longer is explained."""
     trace: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -91,8 +100,12 @@ class _Answer:
 
     def __init__(self, message_id: str) -> None:
         self.message_id = message_id
+        self.model = ""
+        """`alias/model` of who gives it."""
         self.calls: dict[int, Requested] = {}
         self.characters = 0
+        self.shown = False
+        """Whether there was text or thought of it to be seen."""
         self.end: Finished | Failed | None = None
 
 
@@ -103,6 +116,7 @@ async def run_turn(turn: Turn) -> StopReason:
     BudgetReached when nobody can be asked whether to go on.
     """
     await turn.toolset.settle()
+    recovery = Recovery(turn.feed, turn.aids, turn.new_id)
     for _ in range(turn.max_requests):
         answer = _Answer(turn.new_id("m"))
         try:
@@ -110,7 +124,14 @@ async def run_turn(turn: Turn) -> StopReason:
             await _ask(turn, answer)
             end = answer.end
             if isinstance(end, Failed):
-                return _failed(turn, answer, end)
+                _drop_calls(turn, answer)
+                following = await recovery.after(end, shown=answer.shown)
+                if following != "again":
+                    return following
+                continue
+            if not answer.characters and not answer.calls and recovery.asks_again(end):
+                continue
+            recovery.answered()
             if not answer.calls:
                 return _stop_reason(turn, answer, end)
             await run_calls(turn, list(answer.calls.values()))
@@ -134,28 +155,33 @@ async def _ask(turn: Turn, answer: _Answer) -> None:
     for reminder in turn.reminders():
         turn.feed.emit(reminder)
     model = turn.model()
-    request = ModelRequest(turn.system(), turn.history.messages(), turn.toolset.specs, turn.trace)
+    messages, tools = turn.history.messages(), turn.toolset.specs
+    request = ModelRequest(turn.system(), messages, tools, turn.trace, turn.conversation)
+    answer.model = model.name
     with Pulse(turn.feed, f"Waiting for {model.name}", turn.sign_of_life_s) as pulse:
         async with aclosing(model.stream(request)) as stream:
             async for event in stream:
                 pulse.beat()
-                _take(turn, answer, model, event)
+                _take(turn, answer, event)
                 await turn.feed.drain()
-    for call in answer.calls.values():
-        turn.feed.emit(ToolCallUpdated(call.id, arguments=call.arguments))
+    if not isinstance(answer.end, Failed):
+        for call in answer.calls.values():
+            turn.feed.emit(ToolCallUpdated(call.id, arguments=call.arguments))
     _report_usage(turn, model, request, answer)
 
 
-def _take(turn: Turn, answer: _Answer, model: Model, event: StreamEvent) -> None:
+def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
     match event:
         case TextPiece(text):
+            answer.shown = True
             answer.characters += len(text)
             turn.feed.emit(TextDelta(answer.message_id, text))
         case ThoughtPiece(text):
+            answer.shown = True
             answer.characters += len(text)
             turn.feed.emit(ThoughtDelta(answer.message_id, text))
         case KeptPiece(data):
-            turn.feed.emit(ThoughtKept(answer.message_id, model.name, data, len(answer.calls)))
+            turn.feed.emit(ThoughtKept(answer.message_id, answer.model, data, len(answer.calls)))
         case CallStarted(slot, name):
             _begin_call(turn, answer, slot, name)
         case CallArguments(slot, piece) if slot in answer.calls:
@@ -163,8 +189,30 @@ def _take(turn: Turn, answer: _Answer, model: Model, event: StreamEvent) -> None
             answer.calls[slot].pieces.append(piece)
         case Finished() | Failed():
             answer.end = event
+        case Delayed() | Rerouted():
+            _drop_calls(turn, answer)
+            _explain(turn, answer, event)
         case _:
             pass
+
+
+def _explain(turn: Turn, answer: _Answer, event: Delayed | Rerouted) -> None:
+    """Says that somebody is asked again, or somebody else."""
+    why = turn.feed.redacted(event.failed.message)
+    if isinstance(event, Delayed):
+        turn.feed.emit(asked_again(answer.model, event, why))
+        return
+    answer.model = event.model
+    by = f" by the key from {event.key}" if event.key else ""
+    turn.feed.emit(NoticeRaised("warning", f"{event.model} is asked{by} from here on.", why))
+
+
+def _drop_calls(turn: Turn, answer: _Answer) -> None:
+    """Ends the calls of an answer that broke off; the history knows nothing of them."""
+    for call in answer.calls.values():
+        call.finished = True
+        turn.feed.emit(ToolCallFinished(call.id, failed=True, output=NOT_COMPLETE))
+    answer.calls.clear()
 
 
 def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
@@ -179,24 +227,18 @@ def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
 
 
 def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer) -> None:
-    if not isinstance(answer.end, Finished):
+    end = answer.end
+    if not isinstance(end, Finished):
+        if answer.shown:  # it is charged, and nobody says how much
+            turn.feed.emit(ModelUsed(answer.model))
         return
-    if usage := answer.end.usage:
+    if usage := end.usage:
         used = usage.input + usage.output
     else:
         used = tokens(characters(request) + answer.characters)
-    said_by = answer.end.model or model.name
-    turn.feed.emit(ModelUsed(said_by, Tokens(*usage) if usage else None, answer.end.cost))
+    said_by = end.model or answer.model
+    turn.feed.emit(ModelUsed(said_by, Tokens(*usage) if usage else None, end.cost))
     turn.feed.emit(UsageChanged(used, model.window, turn.cost()))
-
-
-def _failed(turn: Turn, answer: _Answer, end: Failed) -> StopReason:
-    """A full context is an end like others; everything else is raised."""
-    message = turn.feed.redacted(end.message)
-    if end.kind != "context_length":
-        raise ModelError(message, data={"details": message})  # just this: Zed looks for it
-    turn.feed.emit(TextDelta(answer.message_id, f"({message})"))
-    return "max_tokens"
 
 
 def _stop_reason(turn: Turn, answer: _Answer, end: Finished | None) -> StopReason:

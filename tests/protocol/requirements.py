@@ -595,7 +595,47 @@ leaving  INTEROP  tests/support/habits.py
 """,
 )
 
+FAULTS = entries(
+    "faults",
+    """
+asked-again  INTEROP  opencode #42827, zed #57856
+    A refusal for now, a failing service or a lost connection is asked again, and the person is told.
+told-in-the-end  INTEROP  zed #56508, #51058
+    What does not pass ends the turn with an error that says what the service said; the prompt is kept.
+not-asked-again  INTEROP  block/buzz PR 7317
+    A bad key, a bill or a request that is wrong is told at once.
+cancel-while-waiting  MUST  prompt-turn
+    A turn that waits to ask again can be cancelled.
+goes-on  INTEROP  vscode-acp-provider #13
+    An answer that breaks off keeps its text, and the model goes on; no text comes twice.
+whole  INTEROP  TypeScript SDK, line buffer
+    Text and arguments arrive whole, however they are cut.
+empty  INTEROP  zed #60702
+    An empty answer is asked for again.
+overflow  INTEROP  zed #57932
+    A conversation that is too long for the model is summed up and sent again.
+parked  INTEROP  block/buzz PR 7317, PR 5975
+    At a usage limit the turn waits with the person's consent; the prompt outlives the process.
+resume  INTEROP  cc-connect PR 1275
+    A turn that was cut off can go on without its prompt being sent again.
+fallback  INTEROP  zed #62174
+    Another model goes on if the settings name it, and else none is asked.
+""",
+)
+
+MODELS = entries(
+    "models",
+    """
+auto  INTEROP  docs/models.md
+    With `auto` each prompt is judged anew, and the person is told which model answers and why.
+roles  INTEROP  docs/models.md
+    Particular work is done by the model that the settings name for it.
+""",
+)
+
 REQUIREMENTS = (
+    *MODELS,
+    *FAULTS,
     *FRAMING,
     *JSON_RPC,
     *SHUTDOWN,

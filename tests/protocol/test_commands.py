@@ -22,7 +22,20 @@ if TYPE_CHECKING:
     from tests.support.workbench import Workbench
 
 NAMES = {
-    *("help", "mode", "model", "why", "allow", "compact", "clear", "usage", "context", "undo", "retry"),
+    *(
+        "help",
+        "mode",
+        "model",
+        "why",
+        "allow",
+        "compact",
+        "clear",
+        "usage",
+        "context",
+        "undo",
+        "retry",
+        "resume",
+    ),
     *("btw", "export", "mcp", "doctor", "trust"),
 }
 SHOWS_COMPACTION: JsonObject = {"session": {"compaction": {}}}

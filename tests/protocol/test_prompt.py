@@ -136,7 +136,8 @@ async def test_limits(workbench: Workbench, launch: Launch) -> None:
 
 @pytest.mark.requirement("prompt.limits")
 async def test_full_context(workbench: Workbench, launch: Launch) -> None:
-    workbench.configure(script(on("^go$", say("some"), fail("context_length", "too long"))))
+    full = (say("some"), fail("context_length", "too long"))
+    workbench.configure(script(on("^go$", *full), on("summary", *full)))
     session = await new_session(await launch(), workbench.project)
     turn = await session.prompt("go")
     assert turn.stop_reason == "max_tokens"
@@ -150,7 +151,7 @@ async def test_refusal(session: Session) -> None:
 
 
 @pytest.mark.requirement("prompt.provider-failure")
-@pytest.mark.parametrize("kind", ["auth", "request", "protocol"])
+@pytest.mark.parametrize("kind", ["auth", "request", "billing"])
 async def test_provider_failure(workbench: Workbench, launch: Launch, kind: str) -> None:
     message = "the provider says no, check the key"
     workbench.configure(script(on("^go$", say("some"), fail(kind, message))))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from anyio.abc import SocketStream
 
@@ -33,6 +34,7 @@ class Answer(NamedTuple):
     """Keeps the connection open, silent, after the pieces."""
     breaks: bool = False
     """Announces more than it sends, then hangs up."""
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class HttpServer:
@@ -69,6 +71,7 @@ class HttpServer:
         self.requests.append(Served(first.split(" ")[1], headers, data))
         answer = self._answers.pop(0)
         start = f"HTTP/1.1 {answer.status}\r\nContent-Type: {answer.content_type}\r\n"
+        start += "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
         if answer.breaks:
             start += "Content-Length: 1000000\r\n"
         if answer.keeps:

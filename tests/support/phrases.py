@@ -27,8 +27,8 @@ def call(tool: str, **arguments: object) -> Step:
     return {"call": tool, "arguments": arguments}
 
 
-def fail(kind: str, message: str) -> Step:
-    return {"error": {"kind": kind, "message": message}}
+def fail(kind: str, message: str, **more: float) -> Step:
+    return {"error": {"kind": kind, "message": message, **more}}
 
 
 def stop(reason: str) -> Step:

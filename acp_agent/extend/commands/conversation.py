@@ -1,17 +1,19 @@
-"""/compact, /clear, /retry and /btw: what the model knows of the conversation."""
+"""/compact, /clear, /retry, /resume and /btw: what the model knows of the conversation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from acp_agent.content import Image, Resource
+from acp_agent.events import TurnEnded
 from acp_agent.extend.commands.desk import Again
-from acp_agent.extend.commands.markdown import number, plain
+from acp_agent.extend.commands.markdown import code, number, plain
+from acp_agent.turn.parking import left_parked
 from acp_agent.turn.transcript import text_of
 
 if TYPE_CHECKING:
     from acp_agent.content import Part
-    from acp_agent.extend.commands.desk import Answer, Desk, Words
+    from acp_agent.extend.commands.desk import Answer, Desk, PastTurn, Words
 
 QUOTED_CHARACTERS = 80
 
@@ -43,6 +45,19 @@ async def retry(desk: Desk, words: Words) -> Answer:
     said = " ".join(text_of(typed).split())
     quoted = said if len(said) <= QUOTED_CHARACTERS else said[:QUOTED_CHARACTERS] + "…"
     return Again(typed, f"Running again: “{plain(quoted)}”. Files are as they are now.\n\n")
+
+
+async def resume(desk: Desk, words: Words) -> Answer:
+    del words
+    turns = [turn for turn in await desk.past() if not turn.local]
+    if not turns or _is_done(turns[-1]):
+        return "The last turn came to its end; there is nothing to go on with."
+    return Again((), f"Going on with {code(desk.model.name)}.\n\n")
+
+
+def _is_done(turn: PastTurn) -> bool:
+    ends = [event for event in turn.events if isinstance(event, TurnEnded)]
+    return bool(ends) and ends[-1].stop_reason == "end_turn" and not left_parked(turn.events)
 
 
 def _added(part: Part) -> bool:

@@ -44,6 +44,7 @@ class Again(NamedTuple):
     """What a command gives back when the model is to be asked after it."""
 
     content: tuple[Part, ...]
+    """What the user says to it; empty when it is to go on where it was."""
     note: str
     """What the person is told first."""
 

@@ -101,6 +101,14 @@ COMMANDS: tuple[Entry, ...] = (
         "The conversation goes back to before that prompt; files are not touched (see /undo).",
     ),
     Entry(
+        "resume",
+        "Go on with a turn that was stopped, cut off or failed",
+        "conversation:resume",
+        None,
+        "The model is asked to go on where it was, with what it has done until then. After a usage limit, "
+        "an error or a restart; with another model, if you choose one first.",
+    ),
+    Entry(
         "btw",
         "Ask something beside the conversation",
         "conversation:btw",

@@ -134,10 +134,10 @@ CASES: list[tuple[str, dict[str, object], str, str, str]] = [
     ("script elsewhere", entry(script="a.json"), "providers.p.script", "only for scripted", "provider_type"),
     (
         "no type",
-        {"providers": {"p": {"base_url": "https://x.example"}}},
+        {"providers": {"p": {"model": "m"}}},
         "providers.p",
-        "no provider_type",
-        '"custom"',
+        "neither base_url nor provider_type",
+        '"base_url"',
     ),
     ("no such provider", {"provider": "q", **entry()}, "provider", '"q"', "providers"),
     ("provider with a typo", {"provider": "opnai"}, "provider", "opnai", '"openai"'),

@@ -89,11 +89,8 @@ def test_routes_look_once_for_all_models_of_a_provider() -> None:
 
     entry = ProviderEntry("openai", model="a", models=("b", "c"), api_key="keyring:x/me")
     found = routes(Settings(provider="mine", providers={"mine": entry}), {}, ring)
-    assert [(each.model, each.key.value) for each in found] == [
-        ("a", "the key"),
-        ("b", "the key"),
-        ("c", "the key"),
-    ]
+    assert [each.model for each in found[:3]] == ["a", "b", "c"]
+    assert {each.key.value for each in found} == {"the key"}
     assert asked == ["me"]
 
 

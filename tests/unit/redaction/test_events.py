@@ -76,6 +76,7 @@ def test_notices_titles_errors_summaries_and_plans() -> None:
         e.TurnEnded("t", None, ALL),
         e.CompactionEnded("c", "failed", ALL, ALL),
         e.PlanChanged((e.PlanEntry(ALL),)),
+        e.Parked(1.0, ALL),
     ]
     for event in events:
         for told in (shared(event, REDACT), kept(event, REDACT)):

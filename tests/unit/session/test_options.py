@@ -44,8 +44,8 @@ ROUTES = [
 class Connected:
     """A model that remembers its route and is never asked."""
 
-    def __init__(self, found: Route) -> None:
-        self.route = found
+    def __init__(self, found: Route, level: str) -> None:
+        self.route = found.thinking(level)
         self.name, self.window, self.sees = found.name, found.window, found.vision
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:

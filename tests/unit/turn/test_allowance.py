@@ -10,7 +10,7 @@ import pytest
 
 from acp_agent.errors import BudgetReached, PeerError, SpendingError
 from acp_agent.events import ModelUsed, ToolCallFinished, ToolCallStarted, TurnStarted, UsageChanged
-from acp_agent.permission.asking import Answer, Unattended
+from acp_agent.permission.asking import Answer
 from acp_agent.spending.amounts import MICRO, Amount
 from acp_agent.turn.allowance import Allowance
 from acp_agent.turn.budget import Limit, Limits
@@ -158,7 +158,7 @@ async def test_nobody_can_be_asked(of: str) -> None:
     bench.day.models["a/m"] = Amount(MICRO)
     bench.spend(1)
     with pytest.raises(BudgetReached, match=f"budget.{of}.stop") as reached:
-        await bench.allowance.may_ask(bench.consent._replace(asker=Unattended()))
+        await bench.allowance.may_ask(bench.consent._replace(attended=False))
     assert not reached.value.answered
     assert ("--max-cost" in str(reached.value)) == (of == "session")
 

@@ -59,6 +59,7 @@ def test_what_a_service_wants_back_of_thoughts_is_kept_where_it_came() -> None:
         ThoughtKept("m2", "here/m", {"signature": "a"}),
         ToolCallStarted("c1", "m2", "read", "Read a", "read"),
         ThoughtKept("m2", "here/m", {"signature": "b"}, 1),
+        ToolCallUpdated("c1", "{}"),
     )
     assert isinstance(answer, AssistantTurn)
     assert answer.kept_of("here/m", 0) == [{"signature": "a"}]
@@ -67,11 +68,22 @@ def test_what_a_service_wants_back_of_thoughts_is_kept_where_it_came() -> None:
 
 
 def test_a_call_that_never_ended_still_has_an_output() -> None:
-    messages = fold(ToolCallStarted("c1", "m1", "bash", "Run", "execute"))
+    messages = fold(ToolCallStarted("c1", "m1", "bash", "Run", "execute"), ToolCallUpdated("c1", "{}"))
     assert messages == [
-        AssistantTurn("", "", (ToolCall("c1", "bash", ""),)),
+        AssistantTurn("", "", (ToolCall("c1", "bash", "{}"),)),
         ToolOutput("c1", UNFINISHED, failed=True),
     ]
+
+
+def test_a_call_that_was_never_complete_is_not_told() -> None:
+    begun = ToolCallStarted("c1", "m1", "bash", "Run", "execute")
+    ended = ToolCallFinished("c1", failed=True, output="broke off")
+    assert fold(begun, ended) == []
+    assert fold(TextDelta("m1", "hm"), begun, ended) == [AssistantTurn("hm", "", ())]
+
+
+def test_a_question_of_the_agent_itself_is_not_told() -> None:
+    assert fold(ToolCallStarted("c1", "m1", "", "Go on?", "other"), ToolCallUpdated("c1", "{}")) == []
 
 
 def test_an_answer_of_thoughts_alone_is_not_sent_back() -> None:
@@ -89,6 +101,7 @@ def test_a_reminder_between_calls_comes_after_their_outputs() -> None:
     *_, output, reminder, answer = fold(
         UserMessage("m1", (Text("go"),)),
         ToolCallStarted("c1", "m2", "read", "Read a", "read"),
+        ToolCallUpdated("c1", "{}"),
         ToolCallFinished("c1", failed=False, output="one"),
         Reminded("mode", "plan"),
         TextDelta("m3", "done"),

@@ -1,0 +1,1 @@
+"""What is known of model services and of their models, as data."""
