@@ -117,6 +117,8 @@ def _plain(value: object) -> object:
         return [type(items).__name__, *map(_plain, items)]
     if isinstance(value, list):
         return [_plain(each) for each in cast("list[object]", value)]
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, cast("frozenset[object]", value)))
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in cast("Mapping[object, object]", value).items()}
     return value if isinstance(value, str | int | float | bool | None) else repr(value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +149,23 @@ def test_whatever_decides_the_answer_decides_the_key() -> None:
     keys += [key_of(route, REQUEST, sees=True) for route in routes]
     keys += [key_of(ROUTE, REQUEST, sees=False)]
     assert len(set(keys)) == len(keys)
+
+
+def test_the_key_is_the_same_in_every_process() -> None:
+    """Whatever a route may come to hold."""
+    code = (
+        "from tests.unit.models.test_cached import *\n"
+        "extra = {'b': frozenset({'x', 'y', 'z'}), 'a': {'q', 'r'}, 'c': (1, None, 2.5)}\n"
+        "print(key_of(ROUTE._replace(extra=extra), REQUEST, sees=True))"
+    )
+    keys = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, encoding="utf-8", timeout=30, check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(keys) == 1
 
 
 def test_nothing_else_does() -> None:
