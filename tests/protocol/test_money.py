@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from tests.support.chat_server import says
 from tests.support.client import choose, refuse
+from tests.support.http_server import http_server
 from tests.support.phrases import DONE, call, on, say, script
 from tests.support.session import Session, new_session, reopen
 
@@ -73,6 +75,23 @@ async def test_the_cost_comes_after_every_request(workbench: Workbench, client: 
     assert paid((await session.prompt("free")).updates) == [usd(0.771075)]
     (update,) = (await session.prompt("cheap")).kind("usage_update")
     assert (update["used"], update["size"]) == (1050, 128_000), "of the last request, not of all"
+
+
+@pytest.mark.requirement("money.cost")
+async def test_a_price_of_the_settings(workbench: Workbench, launch: Launch) -> None:
+    counted = says(
+        "hi", prompt_tokens=2100, completion_tokens=1000, prompt_tokens_details={"cached_tokens": 500}
+    )
+    price = {"input": 3, "output": 15, "cache_read": 0.3}
+    async with http_server(counted, says("silent")) as server:
+        entry = {
+            "provider_type": "custom", "base_url": f"{server.url}/v1", "model": "m",
+            "model_info": {"m": {"price": price}},
+        }  # fmt: skip
+        workbench.settle({"provider": "far", "providers": {"far": entry}})
+        session = await new_session(await launch(), workbench.project)
+        assert paid((await session.prompt("hi")).updates) == [usd(0.01995)]
+        assert paid((await session.prompt("hi")).updates) == [None], "nobody has counted"
 
 
 @pytest.mark.requirement("money.cost")
