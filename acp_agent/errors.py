@@ -10,6 +10,8 @@
     ├── NotFound                -32002  a session or file that is not there
     ├── ConfigError             -32603  data: file, key, hint
     ├── ModelError              -32603  the provider failed; data.details says how
+    ├── BudgetReached           -32603  no model may be asked: what may be spent is spent
+    ├── SpendingError           -32603  what was spent cannot be told
     ├── JournalError            -32603  a session that cannot be written or read
     ├── ContentError                    a part of a prompt that cannot be used; person and model are told
     ├── ToolError                       goes back to the model, never over the wire
@@ -74,6 +76,18 @@ class ConfigError(AgentError):
 
 class ModelError(AgentError):
     """A provider failed; `data["details"]` is what an editor shows."""
+
+
+class BudgetReached(AgentError):
+    """What may be spent on models is spent. `answered`: a person was asked, and does not want to go on."""
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
+
+
+class SpendingError(AgentError):
+    """The record of what was spent cannot be read or written."""
 
 
 class JournalError(AgentError):

@@ -51,13 +51,15 @@ async def _outcome(connection: Connection, request: Request, prompt: Prompt) -> 
 def _usage(tokens: Tokens) -> Json:
     """The protocol's total is the sum of its kinds, so each token is of one kind (not stable yet)."""
     cached, reasoning = min(tokens.cached, tokens.input), min(tokens.reasoning, tokens.output)
-    return {
+    written = min(tokens.written, tokens.input - cached)
+    found: Json = {
         "totalTokens": tokens.input + tokens.output,
-        "inputTokens": tokens.input - cached,
+        "inputTokens": tokens.input - cached - written,
         "outputTokens": tokens.output - reasoning,
         "thoughtTokens": reasoning,
         "cachedReadTokens": cached,
     }
+    return found | ({"cachedWriteTokens": written} if written else {})
 
 
 def cancel(connection: Connection, params: object) -> None:

@@ -32,8 +32,10 @@ from acp_agent.permission.claims import Claim
 from acp_agent.permission.gate import Gate, Unattended
 from acp_agent.session.audience import Audience
 from acp_agent.session.live import LiveSessions
+from acp_agent.session.spent import all_calls
 from acp_agent.session.store import Query, Store
 from acp_agent.session.titles import given_title
+from acp_agent.spending.spending import Spending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from acp_agent.config.schema import Settings
     from acp_agent.events import Listener
     from acp_agent.health import Surroundings
+    from acp_agent.models.answers import Answers
     from acp_agent.session.audience import Watcher
     from acp_agent.session.live import LiveSession
     from acp_agent.session.session import Session
@@ -57,12 +60,23 @@ KEEP_S = 1800.0
 class Agent:
     """acp.ports.Agent. Use as an async context manager; leaving it closes every session."""
 
-    def __init__(self, env: Mapping[str, str], overrides: Overrides, keep_s: float = KEEP_S) -> None:
-        """`keep_s` is how long a session goes on when a lost connection was its last one."""
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        overrides: Overrides,
+        keep_s: float = KEEP_S,
+        answers: Answers | None = None,
+    ) -> None:
+        """`keep_s` is how long a session goes on when a lost connection was its last one.
+
+        With `answers` models say again what they have said before; not for people.
+        """
         self._env = env
         self._keep_s = keep_s
         self._overrides = overrides
+        self._answers = answers
         self._store = Store(paths.data_dir(env))
+        self._spending = Spending(paths.data_dir(env), partial(all_calls, self._store.folder))
         self._overridden = providers.Overrides()
         self.credentials = credentials(env)
         self.credentials.stored.watch(logs.learner())
@@ -74,13 +88,17 @@ class Agent:
         self._logged_out = False
 
     async def __aenter__(self) -> Agent:
+        await self._spending.__aenter__()
         await self._live.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        return await self._live.__aexit__(kind, error, trace)
+        try:
+            return await self._live.__aexit__(kind, error, trace)
+        finally:
+            await self._spending.__aexit__(None, None, None)
 
     # Access ------------------------------------------------------------------------------
 
@@ -220,6 +238,8 @@ class Agent:
             accounts=self.credentials.stored,
             surroundings=partial(self._surroundings, cwd),
             sandboxes=self._sandboxes,
+            spending=self._spending,
+            answers=self._answers,
             servers=servers,
             trust=loaded.trust,
             services=self._services,

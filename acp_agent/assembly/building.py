@@ -24,12 +24,16 @@ from acp_agent.permission.gate import Unattended
 from acp_agent.redaction.events import Screen, kept
 from acp_agent.session.local import CommandParts
 from acp_agent.session.options import DEFAULT_LEVEL, Defaults, Options
+from acp_agent.session.parts import Consulting, Parts
 from acp_agent.session.restore import last_id, loose_ends
-from acp_agent.session.session import Before, Consulting, Parts, Past, Session
+from acp_agent.session.session import Before, Past, Session
+from acp_agent.session.spent import Recorder, calls_of
 from acp_agent.session.store import is_id
 from acp_agent.tools.question import Questions
 from acp_agent.tools.registry import Toolset
 from acp_agent.tools.reviewing import Reviewing
+from acp_agent.turn.allowance import Allowance
+from acp_agent.turn.budget import limits_of
 from acp_agent.turn.feed import Feed
 from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
@@ -52,12 +56,14 @@ if TYPE_CHECKING:
     from acp_agent.events import Event, Listener
     from acp_agent.extend.servers import ServerSpec
     from acp_agent.health import Finding, Surroundings
+    from acp_agent.models.answers import Answers
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.permission.gate import Asker, Gate
     from acp_agent.redaction.redactor import Redactor
     from acp_agent.session.audience import Audience
     from acp_agent.session.journal import Contents, Journal
+    from acp_agent.spending.spending import Spending
     from acp_agent.workspace.confining import Confining
     from acp_agent.workspace.sandbox import Sandboxes
     from acp_agent.workspace.workspace import Workspace
@@ -96,6 +102,7 @@ class Ground(NamedTuple):
     surroundings: Callable[[], Surroundings]
     """What the checks of /doctor look at, read anew."""
     sandboxes: Sandboxes
+    spending: Spending
     project: Project
     """Where the user's trust in the project is asked for and kept."""
     services: Services
@@ -105,6 +112,8 @@ class Ground(NamedTuple):
     servers: Sequence[ServerSpec] = ()
     accounts: Stored | None = None
     """What is stored of them must not be shown, also of those that are not in use."""
+    answers: Answers | None = None
+    """Those that models are to give again; None for sessions of people."""
 
     @property
     def stored(self) -> frozenset[str]:
@@ -138,21 +147,25 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     history, ledger = History(past), Ledger(begun.events())
     gate = gate_of(ground.footing, company.asker)
     audience.answer_within_s = settings.permission.ask_timeout_secs or None
-    options = _options(gate, ground)
+    redactor = _redactor(ground)
+    options = _options(gate, ground, redactor)
     confining = confining_of(ground.footing, ground.sandboxes)
     gate.containment, options.confining = confining.containment, confining
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
-    redactor = secrets.redactor(ground.models, ground.servers, ground.env, ground.stored)
-    if ground.accounts:
-        ground.accounts.watch(redactor)
     logs.hide(redactor)
     begun.journal.redact = partial(kept, redact=redactor)
     others = (_kept_for(listener, redactor) for listener in company.listeners)
-    watching = (ledger, *map(options.watched_by, (*others, audience)))
+
+    def warn(what: str) -> None:
+        feed.emit(NoticeRaised("warning", what))
+
+    allowance = Allowance(limits_of(settings.budget), ledger, ground.spending, warn)
+    watching = (ledger, *map(options.watched_by, (*others, audience)), allowance)
     changes = _changes(ground)
     ahead = (changes,) if changes else ()
     screen = Screen(redactor)
-    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain, screen)
+    kept_by = (begun.journal, history, company.keeper, _recorder(begun, ground.spending, warn))
+    feed = Feed((*kept_by, *watching, *ahead), audience.drain, screen)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
     workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
     beside = Feed(watching, audience.drain, Screen(redactor))
@@ -161,10 +174,6 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     outputs = _outputs(ground.env, begun.id)
     consoles = Consoles(settings.terminal, audience, outputs, passes, redactor, confining)
     reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
-
-    def warn(what: str) -> None:
-        feed.emit(NoticeRaised("warning", what))
-
     begun.journal.on_trouble = warn
     servers = connected_servers(ground, passes, redactor, warn)
     parts = Parts(
@@ -182,6 +191,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
         prepare=_preparation(workspace, gate, lambda: options.model),
         max_requests=settings.max_agent_turns,
         sign_of_life_s=settings.timeouts.sign_of_life_secs,
+        allowance=allowance,
         consulting=Consulting(
             company.asker, not isinstance(company.asker, Unattended), settings.when_limited
         ),
@@ -206,12 +216,27 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     return Session(begun.id, str(ground.cwd), parts, before)
 
 
+def _recorder(begun: Begun, spending: Spending, warn: Callable[[str], None]) -> Recorder:
+    """Keeps what the session spends, and what its journal tells of that was not kept."""
+    if begun.contents:
+        spending.add(calls_of(begun.contents.header, begun.contents.records), warn)
+    return Recorder(begun.id, lambda: begun.journal.number, lambda call: spending.add((call,), warn))
+
+
 def _ignored(ground: Ground) -> Iterable[str]:
     """What the project's settings ask for in vain."""
     if ground.trust and not ground.trust.holds:
         from acp_agent.config.trust import title
 
         yield title(ground.trust)
+
+
+def _redactor(ground: Ground) -> Redactor:
+    """Knows what is secret now, and what accounts are given later."""
+    redactor = secrets.redactor(ground.models, ground.servers, ground.env, ground.stored)
+    if ground.accounts:
+        ground.accounts.watch(redactor)
+    return redactor
 
 
 def _parked(past: Sequence[Event]) -> Iterable[str]:
@@ -238,13 +263,26 @@ def forget_outputs(env: Mapping[str, str], session_id: str) -> None:
         shutil.rmtree(_outputs(env, session_id), ignore_errors=True)
 
 
-def _options(gate: Gate, ground: Ground) -> Options:
+def _options(gate: Gate, ground: Ground, redactor: Redactor) -> Options:
     settings = ground.settings
     level = settings.thought_level or DEFAULT_LEVEL
     defaults = Defaults(
         level, settings.show_thoughts, settings.context_files, settings.roles, settings.routing
     )
-    return Options(gate, ground.models, ground.services.ways(settings), defaults)
+    ways = ground.services.ways(settings)
+    if ground.answers:
+        ways = ways._replace(connect=partial(_again, ways.connect, ground.answers, redactor))
+    return Options(gate, ground.models, ways, defaults)
+
+
+def _again(
+    connect: Callable[[Route, str], Model], answers: Answers, redactor: Redactor, route: Route, level: str
+) -> Model:
+    """A model that says again what it has said before."""
+    from acp_agent.models.cached import CachedModel
+
+    model = connect(route, level)
+    return CachedModel(model, route.thinking(level), answers, lambda text: not redactor.holds(text))
 
 
 def _preparation(workspace: Workspace, gate: Gate, model: Callable[[], Model]) -> Preparation:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from acp_agent.config.load import Overrides
     from acp_agent.events import Event, StopReason
+    from acp_agent.models.answers import Answers
 
 
 class Printer(Protocol):
@@ -29,16 +30,21 @@ class Printer(Protocol):
     def __call__(self, event: Event, /) -> None: ...
 
 
-def run_headless(prompt: str, cwd: Path, printer: Printer, overrides: Overrides) -> StopReason:
+def run_headless(
+    prompt: str, cwd: Path, printer: Printer, overrides: Overrides, answers: Answers | None = None
+) -> StopReason:
     """Runs one prompt with nobody to ask. SIGTERM cancels it.
 
-    Raises AgentError when the turn failed, and what `printer` raised, having cancelled the turn.
+    `answers` are taken from earlier runs, and kept for later ones. Raises AgentError when the turn failed,
+    and what `printer` raised, having cancelled the turn.
     """
     logs.configure(paths.state_dir(os.environ), os.environ)
-    return anyio.run(_run_headless, prompt, cwd, printer, overrides)
+    return anyio.run(_run_headless, prompt, cwd, printer, overrides, answers)
 
 
-async def _run_headless(prompt: str, cwd: Path, printer: Printer, overrides: Overrides) -> StopReason:
+async def _run_headless(
+    prompt: str, cwd: Path, printer: Printer, overrides: Overrides, answers: Answers | None
+) -> StopReason:
     broken: list[OSError] = []
 
     def listen(event: Event) -> None:
@@ -50,7 +56,7 @@ async def _run_headless(prompt: str, cwd: Path, printer: Printer, overrides: Ove
             session.cancel()
 
     outcome: StopReason | AgentError
-    async with Agent(os.environ, overrides) as agent:
+    async with Agent(os.environ, overrides, answers=answers) as agent:
         try:
             session = await agent.new_session(Opening(str(cwd)), listen)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, session.cancel)

@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "see it work: no model, no key, no network",
     "models": "list the models that can be used, with their limits and prices",
     "sessions": "list and show past sessions",
+    "usage": "print what was spent on models",
     "why": "say what would happen to a tool call, and who decides it",
     "auth": "log in to model services, and choose between accounts",
     "doctor": "check what the agent needs and say what to do",

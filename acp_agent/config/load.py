@@ -29,6 +29,8 @@ class Overrides(NamedTuple):
     mode: str | None = None
     trust_project: bool = False
     """Trust what the project's settings ask for, this time. Nothing but a flag may say so."""
+    max_cost: float | None = None
+    """US dollars that the session may cost."""
 
 
 class Loaded(NamedTuple):
@@ -203,6 +205,9 @@ def _override_layers(
         layers.append(Layer(label, file, {"providers": {active: entry}}))
     if flags.mode:
         layers.append(Layer("--mode", file, {"permission": {"mode": flags.mode}}))
+    if flags.max_cost is not None:
+        limit: JsonObject = {"warn": None, "stop": flags.max_cost}
+        layers.append(Layer("--max-cost", file, {"budget": {"session": limit}}))
     return layers, []
 
 

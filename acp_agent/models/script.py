@@ -73,6 +73,8 @@ class Stop(NamedTuple):
 
 class Count(NamedTuple):
     usage: Usage
+    cost: int | None = None
+    """Micro-dollars; None when nobody says."""
 
 
 Step = Say | CallTool | Fail | Delay | Wait | Stop | Count
@@ -311,11 +313,12 @@ def _fail(place: _Place, value: object) -> Fail:
 
 
 def _count(place: _Place, value: object) -> Count:
-    given = place.object(value, _EXAMPLES["usage"], Usage._fields)
+    given = place.object(value, _EXAMPLES["usage"], (*Usage._fields, "cost"))
     missing = [key for key in ("input", "output") if key not in given]
     if missing:
         raise place.wrong(f"{_listed(missing)} is missing", _EXAMPLES["usage"])
-    return Count(Usage(*(place.whole(given, field, 0, least=0) for field in Usage._fields)))
+    usage = Usage(*(place.whole(given, field, 0, least=0) for field in Usage._fields))
+    return Count(usage, place.whole(given, "cost", 0, least=0) if "cost" in given else None)
 
 
 def _check_variables(place: _Place, value: object, user: re.Pattern[str] | None) -> None:

@@ -84,6 +84,7 @@ class ScriptedModel:
             yield Failed("request", str(error))
             return
         usage: Usage | None = None
+        cost: int | None = None
         for step in steps:
             match step:
                 case Say() | CallTool():
@@ -98,11 +99,11 @@ class ScriptedModel:
                     yield Failed(kind, told.fill(message), told.fill(details), wait_s)
                     return
                 case Stop(reason):
-                    yield Finished(reason, usage or told.estimate(request))
+                    yield Finished(reason, usage or told.estimate(request), cost=cost)
                     return
                 case Count():
-                    usage = step.usage
-        yield Finished("tools" if told.calls else "end", usage or told.estimate(request))
+                    usage, cost = step
+        yield Finished("tools" if told.calls else "end", usage or told.estimate(request), cost=cost)
 
     def _reply(self, request: ModelRequest) -> tuple[tuple[Step, ...], _Told]:
         """What to say to `request`. Raises ScriptError when the script has nothing that fits."""

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model
     from acp_agent.permission.explaining import Explained
     from acp_agent.session.journal import Record
-    from acp_agent.session.session import Asked, Parts
+    from acp_agent.session.parts import Parts
+    from acp_agent.session.session import Asked
+    from acp_agent.turn.allowance import Allowance
     from acp_agent.turn.aside import Aside
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.feed import Feed
@@ -89,7 +91,7 @@ class LocalTurn:
         kept = order.entry.kept
         self._feed = parts.feed if kept else parts.for_commands.beside
         # What leaves no trace must not use up the numbers of what does.
-        new_id = host.new_id if kept else _unnumbered
+        self._new_id = new_id = host.new_id if kept else _unnumbered
         self._begun = TurnStarted(new_id("turn"), local=True)
         shown = tuple(part for part in asked.content if not isinstance(part, Blob))
         self._said = UserMessage(new_id("m"), shown)
@@ -158,6 +160,10 @@ class LocalTurn:
         return self._parts.for_commands.ledger
 
     @property
+    def allowance(self) -> Allowance:
+        return self._parts.allowance
+
+    @property
     def model(self) -> Model:
         return self._parts.options.model
 
@@ -204,15 +210,18 @@ class LocalTurn:
     async def ask(self, question: Sequence[Part]) -> None:
         from acp_agent.turn.aside import ask_beside
 
-        await ask_beside(self._aside(), self.request(), question, self)
+        request = self.request()
+        await ask_beside(self._aside(), request, question, self)
+        # What fills the window is as before; what the session has cost is not.
+        latest = self.ledger.latest or UsageChanged(_estimated(request), self.model.window)
+        self._feed.emit(latest._replace(cost=self.ledger.cost))
 
     async def compact(self, focus: str) -> Compacted:
         return await self._host.compact(self._feed, self._asked.trace, focus)
 
     def _aside(self) -> Aside:
-        from acp_agent.turn.aside import Aside
-
-        return Aside(self.model, self._feed, self._parts.sign_of_life_s, self._asked.trace)
+        parts = self._parts
+        return parts.aside(self.model, parts.consent(self._feed, self._new_id), self._asked.trace)
 
     async def rewind(self, before: int) -> None:
         records: Sequence[Record] = ()
@@ -240,13 +249,17 @@ class LocalTurn:
         except AgentError:
             return
         counted = (event.used for event in reversed(kept) if isinstance(event, UsageChanged))
-        used = next(counted, estimate.tokens(estimate.characters(self.request())))
-        self._feed.emit(UsageChanged(used, window))
+        used = next(counted, _estimated(self.request()))
+        self._feed.emit(UsageChanged(used, window, self.ledger.cost))
 
     async def _records(self) -> Sequence[Record]:
         self._parts.feed.flush()
         contents = await anyio.to_thread.run_sync(read, self.journal)
         return contents.branch()
+
+
+def _estimated(request: ModelRequest) -> int:
+    return estimate.tokens(estimate.characters(request))
 
 
 def _unnumbered(kind: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -26,6 +27,7 @@ from acp_agent.events import (
     TitleChanged,
     TurnEnded,
     TurnStarted,
+    UsageChanged,
     UserMessage,
 )
 from acp_agent.models.messages import ModelRequest
@@ -33,28 +35,20 @@ from acp_agent.session.journal import read
 from acp_agent.session.judging import asked_last
 from acp_agent.session.local import LocalTurn
 from acp_agent.session.titles import title_of
-from acp_agent.turn.consent import Consent
 from acp_agent.turn.loop import Turn, run_turn
 from acp_agent.turn.parking import Parking
 from acp_agent.turn.recovery import Aids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Callable, Iterable, Mapping
 
-    from acp_agent.config.schema import WhenLimited
     from acp_agent.content import Part
     from acp_agent.events import Archived, Event, Option, StopReason, Tokens
     from acp_agent.models.stream import Model
-    from acp_agent.permission.gate import Asker, Gate
-    from acp_agent.session.audience import Audience, Watcher
-    from acp_agent.session.journal import Journal
-    from acp_agent.session.local import CommandParts
-    from acp_agent.session.options import Options
-    from acp_agent.tools.registry import Toolset
+    from acp_agent.session.audience import Watcher
+    from acp_agent.session.parts import Parts
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.feed import Feed
-    from acp_agent.turn.history import History
 
 log = logging.getLogger(__name__)
 
@@ -117,62 +111,6 @@ class Prompt:
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
-
-
-class Context(Protocol):
-    """What the model is told before the conversation."""
-
-    def system(self, *, instructions: bool) -> str: ...
-
-    def instructions(self) -> str:
-        """The part of it that is not ours."""
-        ...
-
-    def reminders(self, mode: str, told: Callable[[str], str]) -> Iterable[Reminded]: ...
-
-
-class Prepared(Protocol):
-    """A prompt as it is kept and as the model is told of it, and what its person should know."""
-
-    @property
-    def content(self) -> tuple[Part, ...]: ...
-
-    @property
-    def notices(self) -> tuple[NoticeRaised, ...]: ...
-
-
-class Prepare(Protocol):
-    """Makes what a person sent ready for the model. Takes its time; raises nothing but cancellation."""
-
-    async def __call__(self, content: tuple[Part, ...], /) -> Prepared: ...
-
-
-class Consulting(NamedTuple):
-    """Who is asked whether the agent itself may go on, and when."""
-
-    asker: Asker
-    attended: bool = True
-    when_limited: WhenLimited = "ask"
-
-
-class Parts(NamedTuple):
-    """What a session is put together from."""
-
-    journal: Journal
-    audience: Audience
-    feed: Feed
-    history: History
-    options: Options
-    gate: Gate
-    toolset: Toolset
-    context: Context
-    prepare: Prepare
-    max_requests: int
-    sign_of_life_s: float
-    consulting: Consulting
-    for_commands: CommandParts
-    services: Sequence[AbstractAsyncContextManager[object]] = ()
-    """What works beside the session, from its first moment to its last."""
 
 
 State = Literal["working", "waiting", "idle"]
@@ -261,7 +199,13 @@ class Session:
         if past is None or past.last != journal.number:
             contents = await anyio.to_thread.run_sync(read, journal.path)
             past = Past(tuple(record.event for record in contents.branch()), contents.end.number)
-        return past._replace(events=tuple(event for event in past.events if shows(event)))
+        return past._replace(events=tuple(self._now(event) for event in past.events if shows(event)))
+
+    def _now(self, event: Event) -> Event:
+        """What the session has cost is said as it is now: since then there may have been more beside it."""
+        if isinstance(event, UsageChanged):
+            return event._replace(cost=self._parts.for_commands.ledger.cost)
+        return event
 
     def since(self, last: int) -> tuple[Event, ...]:
         """What has been journalled after that record; at once, so that nothing comes in between."""
@@ -395,19 +339,18 @@ class Session:
 
     def _choose_model(self) -> None:
         parts = self._parts
-        if why := parts.options.begin_prompt(asked_last(parts.history.messages())):
+        if why := parts.options.begin_prompt(asked_last(parts.history.messages(), parts.allowance.strain)):
             parts.feed.emit(NoticeRaised("info", why, always=True))
 
     def _turn(self, asked: Asked) -> Turn:
         parts = self._parts
-        asker, attended, when_limited = parts.consulting
-        consent = Consent(parts.feed, asker, self.new_id, parts.sign_of_life_s, attended)
+        consent = parts.consent(parts.feed, self.new_id)
 
         async def make_room() -> None:
             await self.compact(parts.feed, asked.trace)
 
         return Turn(
-            aids=Aids(Parking(consent, when_limited), make_room),
+            aids=Aids(Parking(consent, parts.consulting.when_limited), make_room),
             conversation=self.id,
             feed=parts.feed,
             history=parts.history,
@@ -420,6 +363,8 @@ class Session:
             max_requests=parts.max_requests,
             sign_of_life_s=parts.sign_of_life_s,
             trace=asked.trace,
+            may_ask=partial(parts.allowance.may_ask, consent),
+            cost=lambda: parts.for_commands.ledger.cost,
         )
 
     def _system(self) -> str:
@@ -433,11 +378,10 @@ class Session:
 
     async def compact(self, feed: Feed, trace: Mapping[str, str], focus: str = "") -> Compacted:
         """Sums the conversation up. Raises AgentError when there is no summary; then nothing has changed."""
-        from acp_agent.turn.aside import Aside
         from acp_agent.turn.compaction import compact
 
         parts = self._parts
-        aside = Aside(parts.options.model_for("summarization"), feed, parts.sign_of_life_s, trace)
+        aside = parts.aside(parts.options.model_for("summarization"), parts.consent(feed, self.new_id), trace)
         taken = await compact(aside, self.request, self.new_id("compaction"), focus)
         parts.for_commands.workspace.documents.forget()
         return taken

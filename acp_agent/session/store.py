@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from acp_agent.config.paths import ensure_private_dir
 from acp_agent.errors import InvalidParams, JournalError, NotFound
-from acp_agent.events import Archived, ModeChanged, OptionsChanged, TitleChanged
+from acp_agent.events import Archived, ModeChanged, ModelUsed, OptionsChanged, TitleChanged
 from acp_agent.session.journal import Contents, Header, Journal, JournalLocked, Record, read, remove
 from acp_agent.session.summary import TELLING, summary_of
 from acp_agent.session.titles import TITLE_CHARACTERS
@@ -71,7 +71,8 @@ class Store:
 
     def __init__(self, data_dir: Path) -> None:
         """Nothing is opened or made yet."""
-        self._folder = data_dir / "sessions"
+        self.folder = data_dir / "sessions"
+        """Of the journals."""
         self._index_path = data_dir / "index.db"
         self._changed: set[str] = set()
 
@@ -87,16 +88,16 @@ class Store:
         Raises JournalError when it cannot be written.
         """
         try:
-            ensure_private_dir(self._folder)
+            ensure_private_dir(self.folder)
         except OSError as error:
             raise JournalError(
-                f"Sessions cannot be kept: {error.strerror or error}: {self._folder}. "
+                f"Sessions cannot be kept: {error.strerror or error}: {self.folder}. "
                 "Set ACP_AGENT_DATA_DIR to a folder that can be written."
             ) from error
         now = time.time()
         session_id = time.strftime("%Y%m%d-%H%M%S-", time.gmtime(now)) + secrets.token_hex(4)
         header = Header(session_id, cwd, now, folders, forked_from)
-        return session_id, Journal(self._folder / f"{session_id}{SUFFIX}", header, records)
+        return session_id, Journal(self.folder / f"{session_id}{SUFFIX}", header, records)
 
     def read(self, session_id: str) -> Contents:
         """A session's journal. Raises NotFound, or JournalError when it is damaged beyond use."""
@@ -184,7 +185,7 @@ class Store:
         """
         before = None if query.cursor is None else _position(query.cursor)
         limit = max(1, query.limit)
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return Page((), None)
         found = self._index.entries(query._replace(limit=limit + 1), before)
         entries = tuple(found[:limit])
@@ -192,11 +193,11 @@ class Store:
 
     def unreadable(self) -> tuple[str, ...]:
         """What is wrong with those journals that no page can show. Raises what `page` does."""
-        return tuple(self._index.problems()) if self._folder.is_dir() else ()
+        return tuple(self._index.problems()) if self.folder.is_dir() else ()
 
     def complete(self, beginning: str) -> str:
         """The id of the session whose id begins so, if there is just one; else what was given."""
-        found = [path.stem for path in self._folder.glob(f"*{SUFFIX}") if path.stem.startswith(beginning)]
+        found = [path.stem for path in self.folder.glob(f"*{SUFFIX}") if path.stem.startswith(beginning)]
         if beginning in found or len(found) != 1:
             return beginning
         return found[0]
@@ -205,10 +206,10 @@ class Store:
     def _index(self) -> Index:
         from acp_agent.session.index import Index
 
-        return Index(self._index_path, self._folder, self._changed)
+        return Index(self._index_path, self.folder, self._changed)
 
     def _existing(self, session_id: str) -> Path:
-        path = self._folder / f"{session_id}{SUFFIX}"
+        path = self.folder / f"{session_id}{SUFFIX}"
         if not is_id(session_id) or not path.is_file():
             raise NotFound(f"There is no session {session_id!r}.", data={"sessionId": session_id})
         return path
@@ -220,11 +221,14 @@ def is_id(name: str) -> bool:
 
 
 def _copied(contents: Contents) -> Iterator[Record]:
-    """What a fork begins with. Options hold for a session, on whatever branch they were chosen."""
+    """What a fork begins with. Options hold for a session, on whatever branch they were chosen.
+
+    What was spent was spent by the other one.
+    """
     branch = {id(record) for record in contents.branch()}
     at = contents.header.created
     for record in contents.records:
-        if isinstance(record.event, TitleChanged | Archived):
+        if isinstance(record.event, TitleChanged | Archived | ModelUsed):
             continue
         if id(record) in branch or isinstance(record.event, ModeChanged | OptionsChanged):
             at = record.time

@@ -91,7 +91,7 @@ class ServerTools:
         return self._tools
 
     def _built(self) -> list[Tool]:
-        every = [(server, tool) for server in self._servers.servers for tool in server.tools if _usable(tool)]
+        every = [(server, tool) for server in self._servers.servers for tool in _in_order(server.tools)]
         if len(every) > MOST_TOOLS and not self._cut:
             self._cut = True
             self._report(
@@ -128,6 +128,11 @@ def _seen(value: object) -> object:
     if isinstance(value, dict):
         return {_revealed(key): _seen(inner) for key, inner in cast("Schema", value).items()}
     return value
+
+
+def _in_order(tools: Iterable[ServerTool]) -> list[ServerTool]:
+    """Some servers list them in another order each time, and services cache what requests begin with."""
+    return sorted(filter(_usable, tools), key=lambda tool: tool.name)
 
 
 def _usable(tool: ServerTool) -> bool:

@@ -10,15 +10,17 @@ from acp_agent.errors import ModelError
 from acp_agent.events import ModelUsed, Tokens
 from acp_agent.models.messages import ModelRequest, UserTurn
 from acp_agent.models.stream import Delayed, Failed, Finished, TextPiece, ThoughtPiece
+from acp_agent.turn.allowance import freely
 from acp_agent.turn.pulse import Pulse
 from acp_agent.turn.recovery import asked_again
 from acp_agent.turn.transcript import transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from acp_agent.content import Part
     from acp_agent.models.stream import Model, Reason
+    from acp_agent.turn.allowance import MayAsk
     from acp_agent.turn.feed import Feed
 
 QUESTION = (
@@ -29,12 +31,15 @@ NO_ANSWER = "(The model gave no answer.)"
 
 
 class Aside(NamedTuple):
-    """Whom to ask, and where it is told what that takes and how long it takes."""
+    """Whom to ask and whether that may be, and where it is told what that takes and how long it takes."""
 
     model: Model
     feed: Feed
     sign_of_life_s: float
     trace: Mapping[str, str]
+    may_ask: MayAsk = freely
+    cost: Callable[[], int | None] = lambda: None
+    """As in loop.Turn."""
 
 
 class Said(NamedTuple):
@@ -51,7 +56,11 @@ class Hearer(Protocol):
 
 
 async def ask(aside: Aside, system: str, content: Sequence[Part], hearer: Hearer | None = None) -> Said:
-    """The model's answer, told to `hearer` as it comes in. Raises ModelError when the provider fails."""
+    """The model's answer, told to `hearer` as it comes in.
+
+    Raises ModelError when the provider fails, BudgetReached when no model may be asked.
+    """
+    await aside.may_ask()
     model, feed = aside.model, aside.feed
     pieces: list[str] = []
     request = ModelRequest(system, [UserTurn(tuple(content))], (), aside.trace)

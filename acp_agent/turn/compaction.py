@@ -49,6 +49,7 @@ async def compact(
     `request` is what would be sent to the model at that moment. Emits one CompactionEnded, whatever
     happens. Raises AgentError when there is no summary.
     """
+    await aside.may_ask()  # here, where a person may take their time
     feed, before = aside.feed, request()
     status: CompactionStatus = "cancelled"
     summary = error = ""
@@ -62,7 +63,7 @@ async def compact(
     finally:
         feed.emit(CompactionEnded(compaction_id, status, summary, error))
     taken = Compacted(*(estimate.tokens(estimate.characters(each)) for each in (before, request())))
-    feed.emit(UsageChanged(taken.after, aside.model.window))
+    feed.emit(UsageChanged(taken.after, aside.model.window, aside.cost()))
     return taken
 
 

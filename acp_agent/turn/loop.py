@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from acp_agent.errors import BudgetReached
 from acp_agent.events import (
     ModelUsed,
     NoticeRaised,
@@ -36,6 +37,7 @@ from acp_agent.models.stream import (
     ThoughtPiece,
 )
 from acp_agent.tools.base import CommandTool
+from acp_agent.turn.allowance import freely
 from acp_agent.turn.dispatch import Requested, run_calls
 from acp_agent.turn.estimate import characters, tokens
 from acp_agent.turn.pulse import Pulse
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model, StreamEvent
     from acp_agent.permission.gate import Gate
     from acp_agent.tools.registry import Toolset
+    from acp_agent.turn.allowance import MayAsk
     from acp_agent.turn.feed import Feed
     from acp_agent.turn.history import History
     from acp_agent.turn.recovery import Aids
@@ -86,6 +89,10 @@ class Turn:
     """A wait that takes longer is explained."""
     trace: Mapping[str, str] = field(default_factory=dict[str, str])
     """The prompt's trace context, passed on to services."""
+    may_ask: MayAsk = freely
+    """Asked before each request."""
+    cost: Callable[[], int | None] = lambda: None
+    """Micro-dollars that the session has cost by now; None when that is not known."""
 
 
 class _Answer:
@@ -105,13 +112,15 @@ class _Answer:
 async def run_turn(turn: Turn) -> StopReason:
     """Runs until the model ends its answer or a limit is reached.
 
-    Raises ModelError when the provider fails; what it had said until then stays in the history.
+    Raises ModelError when the provider fails; what it had said until then stays in the history. Raises
+    BudgetReached when nobody can be asked whether to go on.
     """
     await turn.toolset.settle()
     recovery = Recovery(turn.feed, turn.aids, turn.new_id)
     for _ in range(turn.max_requests):
         answer = _Answer(turn.new_id("m"))
         try:
+            await turn.may_ask()
             await _ask(turn, answer)
             end = answer.end
             if isinstance(end, Failed):
@@ -126,6 +135,11 @@ async def run_turn(turn: Turn) -> StopReason:
             if not answer.calls:
                 return _stop_reason(turn, answer, end)
             await run_calls(turn, list(answer.calls.values()))
+        except BudgetReached as reached:
+            if not reached.answered:
+                raise
+            turn.feed.emit(TextDelta(answer.message_id, f"({reached})"))
+            return "max_turn_requests"
         finally:
             for call in answer.calls.values():
                 if not call.finished:
@@ -222,8 +236,9 @@ def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answ
         used = usage.input + usage.output
     else:
         used = tokens(characters(request) + answer.characters)
-    turn.feed.emit(ModelUsed(answer.model, Tokens(*usage) if usage else None, end.cost))
-    turn.feed.emit(UsageChanged(used, model.window))
+    said_by = end.model or answer.model
+    turn.feed.emit(ModelUsed(said_by, Tokens(*usage) if usage else None, end.cost))
+    turn.feed.emit(UsageChanged(used, model.window, turn.cost()))
 
 
 def _stop_reason(turn: Turn, answer: _Answer, end: Finished | None) -> StopReason:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from acp_agent.errors import ModelError
-from acp_agent.events import ModelUsed, NoticeRaised, Parked, TextDelta, TurnStarted
+from acp_agent.events import ModelUsed, NoticeRaised, Parked, TextDelta, TurnEnded, TurnStarted
 from acp_agent.turn.pulse import Pulse
 
 if TYPE_CHECKING:
@@ -33,13 +33,16 @@ def when(until: float, now: float) -> str:
 def left_parked(events: Iterable[Event]) -> Parked | None:
     """The usage limit that the last turn has ended at, or was waiting for when the process ended."""
     parked: Parked | None = None
+    beside = False
     for event in events:
         match event:
             case TurnStarted(_, local):
-                parked = parked if local else None
+                parked, beside = (parked if local else None), local
+            case TurnEnded():
+                beside = True
             case Parked():
                 parked = event
-            case ModelUsed():  # it went on after all
+            case ModelUsed() if not beside:  # it went on after all
                 parked = None
             case _:
                 pass

@@ -101,13 +101,13 @@ CHECKLIST = items(
 73 prompt.updates-first -- updates before the answer
 74 commands.begins-prompt -- the text of a command
 75 prompt.unknown-command -- unknown commands
-76 prompt.limits -- limits
+76 prompt.limits money.asked -- limits
 77 prompt.provider-failure -- failures
 78 prompt.queue cancel.queue -- prompts of a busy session
 79 prompt.concurrent-sessions -- sessions side by side
 80 prompt.never-empty -- empty answers
 81 prompt.updates-between-turns -- updates outside a turn
-82 prompt.usage saved.replay -- usage
+82 prompt.usage money.cost money.loaded saved.replay -- usage
 83 cancel.ends-turn -- cancel
 84 cancel.ends-turn -- no error
 85 cancel.nothing-after -- the answer last

@@ -553,6 +553,26 @@ administration  INTEROP  extensibility
 """,
 )
 
+MONEY = entries(
+    "money",
+    """
+cost  INTEROP  prompt-turn; clients that guessed
+    A usage update after every model request says what the session has cost, and nothing when it is not known.
+loaded  INTEROP  session-setup
+    A session that is loaded has cost what it had cost, what was asked beside it too; a fork nothing yet.
+warned  INTEROP  surprise bills
+    Near the end of a budget the person is told once, in a form that their client shows.
+asked  INTEROP  surprise bills
+    At its end no model is asked before the person has said so; a no ends the turn with words and the usage.
+goes-on  INTEROP  surprise bills
+    A yes lasts until as much again is spent, and as long as the session is open.
+day  INTEROP  surprise bills
+    What all sessions of all processes spend in a day of local time is one sum, which outlives them.
+stable-prefix  INTEROP  services cache what requests have in common
+    System prompt and tools are the same bytes for one model, whatever mode, model or thinking are set to.
+""",
+)
+
 CLIENTS = entries(
     "clients",
     """
@@ -646,6 +666,7 @@ REQUIREMENTS = (
     *MCP,
     *TRUST,
     *REMOTE,
+    *MONEY,
     *CLIENTS,
 )
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from tests.conftest import Launch
     from tests.support.session import Session
+    from tests.support.wire import JsonObject
     from tests.support.workbench import Workbench
 
-NOTICES = {"session": {"notices": {}}}
+NOTICES: JsonObject = {"session": {"notices": {}}}
 HARD = "refactor the architecture and design of the complex security parts"
 
 

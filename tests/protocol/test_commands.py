@@ -295,8 +295,9 @@ async def test_usage_is_counted_by_model_and_kept(workbench: Workbench, launch: 
         }
         assert "usage" not in (await session.prompt("two")).reply.result
         text = (await session.prompt("/usage")).text
-        assert "| far/m | 2 (1\\*) | 1,000 | 800 | 50 | 20 |" in text
-        assert "unknown" in text
+        assert "| far/m | 2 (1\\*) | 1,000 | 800 | 0 | 50 | 20 | unknown |" in text
+        assert "| last turn | 1 (1\\*) | 0 | 0 | 0 | 0 | 0 | unknown |" in text
+        assert "80% of the input" in text
         loaded = await reopened(session, await launch())
         assert (await loaded.prompt("/usage")).text == text
 
@@ -349,7 +350,8 @@ async def test_btw_leaves_no_trace(workbench: Workbench, launch: Launch) -> None
             ]
         )
         assert (turn.stop_reason, turn.text) == ("end_turn", "An aside.")
-        assert journal.read_bytes() == before
+        kept = journal.read_bytes().removeprefix(before)
+        assert [json.loads(line)["type"] for line in kept.splitlines()] == ["ModelUsed"]
         asked = server.requests[-1].body
         assert "tools" not in asked
         assert all(word in str(messages(server)[-1]) for word in ("first", "hi", "what is it?", "more"))

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from tests.support.http_server import HttpServer
     from tests.support.services import Service
     from tests.support.session import Session, Turn
+    from tests.support.wire import JsonObject
     from tests.support.workbench import Workbench
 
 ASK = "session/request_permission"
-NOTICES = {"session": {"notices": {}}}
+NOTICES: JsonObject = {"session": {"notices": {}}}
 END = Finished("end", Usage(100, 20))
 HELLO = (TextPiece("Hello"), TextPiece(" there"), END)
 SILENCE_S = 0.4

@@ -13,10 +13,11 @@ from tests.support.session import new_session, reopen
 if TYPE_CHECKING:
     from tests.conftest import Launch
     from tests.support.session import Session
+    from tests.support.wire import JsonObject
     from tests.support.workbench import Workbench
 
 ASK = "session/request_permission"
-NOTICES = {"session": {"notices": {}}}
+NOTICES: JsonObject = {"session": {"notices": {}}}
 FAR = 7200.0
 """Seconds; more than is waited for without asking."""
 

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 TOOL = {"name": "odd", "description": "Odd.", "inputSchema": {"type": "object"}}
-CHANGES = {("described", "tools/call"): 1, ("restless", "notifications/initialized"): 2000}
+CHANGES = {
+    ("described", "tools/call"): 1,
+    ("restless", "notifications/initialized"): 2000,
+    ("shuffled", "tools/call"): 1,
+}
 """How often it says that its tools have changed, after what."""
 INFO = {"name": "odd", "version": "1"}
 
@@ -55,6 +59,14 @@ def answer(how: str, method: str, version: str, tools: list[dict[str, Any]]) -> 
             return {"error": {"code": -32601, "message": "no such method"}}
 
 
+def listed(how: str) -> list[dict[str, Any]]:
+    """Its tools, at first."""
+    names: list[str] = json.loads(sys.argv[2]) if how == "named" else []
+    if how == "shuffled":  # lists them in another order every time
+        names = ["odd", "second", "third"]
+    return [{**TOOL, "name": name} for name in names] or [TOOL]
+
+
 def main() -> None:
     how = sys.argv[1]
     if how == "mute":
@@ -66,12 +78,12 @@ def main() -> None:
         if not mark.exists():
             mark.touch()
             sys.exit("not yet")
-    names: list[str] = json.loads(sys.argv[2]) if how == "named" else []
-    tools = [{**TOOL, "name": name} for name in names] or [TOOL]
+    tools = listed(how)
     for line in sys.stdin:
         message = json.loads(line)
         if how == "described":  # what it says of its tool stands in a file
             tools = [{**TOOL, "description": Path(sys.argv[2]).read_text(encoding="utf-8")}]
+        tools = [*tools[1:], tools[0]] if how == "shuffled" else tools
         if how == "chatty":
             sys.stdout.write("Listening…\n[1, 2]\n{}\n\n")
         if "id" in message and "method" in message:

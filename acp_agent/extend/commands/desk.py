@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from acp_agent.permission.claims import Operation
     from acp_agent.permission.explaining import Explained
     from acp_agent.permission.gate import Remembered, Rule
+    from acp_agent.turn.allowance import Allowance
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.ledger import Ledger
     from acp_agent.workspace.workspace import Workspace
@@ -129,6 +130,11 @@ class Desk(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+
+    @property
+    def allowance(self) -> Allowance:
+        """The budgets, and what all sessions have spent."""
+        ...
 
     @property
     def model(self) -> Model:

@@ -77,7 +77,14 @@ COMMANDS: tuple[Entry, ...] = (
         None,
         "The model forgets everything; files stay as they are, and the journal keeps what was said.",
     ),
-    Entry("usage", "Tokens used in this session, by model", "usage:usage"),
+    Entry(
+        "usage",
+        "Tokens and cost of this session by model, and the budget",
+        "usage:usage",
+        None,
+        "What is not known is said to be unknown. The share of the input that came from the services' caches "
+        "is there too.",
+    ),
     Entry("context", "What fills the model's window, in tokens", "usage:context"),
     Entry(
         "undo",

@@ -1,0 +1,1 @@
+"""What was spent on models: one record for all sessions, kept when they are deleted."""
