@@ -33,7 +33,8 @@ class Outside(NamedTuple):
 
     post: Post
     loopback: Callable[[], AbstractAsyncContextManager[Door]]
-    open_page: Callable[[str], Awaitable[bool]]
+    open_page: Callable[[str], None]
+    """Does not wait."""
     clock: Callable[[], float]
     tell: Callable[[str], None]
     """Shows a text to the person."""
@@ -46,7 +47,7 @@ async def by_browser(service: Service, account: str, outside: Outside) -> Tokens
         pending = begin(service, account, door.port, outside.clock())
         place = page(service, pending)
         outside.tell(f"If no browser opens, open this page on this machine:\n\n    {place}\n")
-        await outside.open_page(place)
+        outside.open_page(place)
         brought = await _brought(door, pending)
     if brought is None:
         raise AuthRequired(f"No answer came within {BROWSER_LIMIT_S / 60:g} minutes. Begin again {DOCS}.")

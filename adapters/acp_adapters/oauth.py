@@ -32,7 +32,6 @@ MOST_BYTES = 1 << 20
 MOST_HEAD_BYTES = 16 << 10
 VISITOR_LIMIT_S = 5.0
 """For a browser to say what it wants."""
-BROWSER_LIMIT_S = 5.0
 _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found"}
 
 
@@ -147,19 +146,18 @@ def has_browser(env: Mapping[str, str]) -> bool:
     return sys.platform in ("darwin", "win32") or bool(env.get("DISPLAY") or env.get("WAYLAND_DISPLAY"))
 
 
-async def open_page(url: str) -> bool:
-    """Whether a browser was told to open it."""
+def open_page(url: str) -> None:
+    """Tells a browser to open it, and does not wait: some only return when their window is closed."""
+    import threading
     import webbrowser
 
-    def tell() -> bool:
+    def tell() -> None:
         try:
-            return webbrowser.open(url)
-        except (webbrowser.Error, OSError):
-            return False
+            webbrowser.open(url)
+        except (webbrowser.Error, OSError) as error:
+            log.info("no browser: %s", error)
 
-    with anyio.move_on_after(BROWSER_LIMIT_S):
-        return await anyio.to_thread.run_sync(tell, abandon_on_cancel=True)
-    return True  # it still runs, as some do until their window is closed
+    threading.Thread(target=tell, daemon=True).start()
 
 
 if TYPE_CHECKING:

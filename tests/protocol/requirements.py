@@ -129,7 +129,7 @@ known-keys  MUST  extensibility
 auth-method  INTEROP  registry check
     There is always an authentication method that the agent handles by itself, without a model too.
 terminal-auth  MUST  authentication
-    Methods of type `terminal` go only to clients that announced them.
+    Methods of type `terminal`, or with the older `_meta`, go only to who announced them, after the other.
 unique-auth-methods  SHOULD  TCK
     The ids of the authentication methods differ.
 """,
@@ -187,11 +187,11 @@ set-model  INTEROP  JetBrains Air, agent-shell, avante and acpx still send it
 options-in-answer  INTEROP  Zed
     The answer to `session/new` has the options, so that clients accept updates of them.
 authenticate  INTEROP  CodeCompanion does it at every start
-    `authenticate` returns at once when there is a usable model; an unknown method gets -32602.
+    `authenticate` returns at once when there is a usable model, else says what to do; unknown ids get -32602.
 logout  MUST  authentication
     After `logout` new sessions need `authenticate` again.
 auth-status  SHOULD  authentication status RFD
-    The state of authentication is told, and never asks for authentication itself.
+    The state of authentication is told with provider, host and source of the key, and never asks for any.
 providers  SHOULD  providers RFD
     Providers are listed without secrets, can be redirected and disabled.
 dispatch-table  SHOULD  schema
@@ -575,12 +575,25 @@ leaving  INTEROP  tests/support/habits.py
 """,
 )
 
+LOGIN = entries(
+    "login",
+    """
+exits  MUST  authentication
+    The command of a terminal authentication method ends after the login, with 0 if that succeeded.
+counts-at-once  INTEROP  people log in in a terminal and go back to the panel
+    A login counts for the next session, and for `authenticate`, without a restart.
+same-place  INTEROP  editors set variables for the agent alone
+    A login that the client starts stores its account where this agent looks for it.
+""",
+)
+
 REQUIREMENTS = (
     *FRAMING,
     *JSON_RPC,
     *SHUTDOWN,
     *INITIALIZE,
     *SESSION,
+    *LOGIN,
     *SAVED,
     *PROMPT,
     *COMMANDS,
@@ -596,13 +609,5 @@ REQUIREMENTS = (
     *CLIENTS,
 )
 
-LATER: dict[str, tuple[Requirement, ...]] = {
-    "there is no login; keys come from the environment, the settings or a command of theirs": entries(
-        "login",
-        """
-exits  MUST  authentication
-    The command of a terminal authentication method ends after the login, with 0 if that succeeded.
-""",
-    ),
-}
+LATER: dict[str, tuple[Requirement, ...]] = {}
 """Demands on parts that this agent does not have yet, and so does not announce, by the reason."""

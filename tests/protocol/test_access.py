@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from acp_agent.accounts.account import Account
+from acp_agent.accounts.file import AuthFile, put
 from tests.support.http_server import Answer, http_server
 from tests.support.session import new_session, opening
 
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
 
 AUTH_REQUIRED = -32000
 INVALID_PARAMS = -32602
+
+
+def store(workbench: Workbench, provider: str, **keys: str) -> None:
+    """Stores accounts, the last of them active."""
+    file = AuthFile(workbench.config / "auth.json")
+    for name, key in keys.items():
+        account = Account(provider, name, "api_key", api_key=key)
+        file.change(lambda providers, account=account: put(providers, account))
 
 
 async def status(client: Client) -> Any:
@@ -32,6 +42,41 @@ async def test_authentication_methods(launch: Launch, capabilities: dict[str, ob
     assert len({method["id"] for method in methods}) == len(methods)
 
 
+@pytest.mark.requirement("initialize.terminal-auth")
+@pytest.mark.requirement("initialize.unique-auth-methods")
+@pytest.mark.parametrize(
+    ("capabilities", "typed", "extended"),
+    [
+        ({"auth": {"terminal": True}}, True, False),
+        ({"_meta": {"terminal-auth": True}}, False, True),
+        ({"auth": {"terminal": True}, "_meta": {"terminal-auth": True}}, True, True),
+    ],
+)
+async def test_logging_in_with_a_terminal(
+    launch: Launch, workbench: Workbench, capabilities: dict[str, object], typed: bool, extended: bool
+) -> None:
+    client = await launch(capabilities)
+    first, login = client.introduced["authMethods"]
+    assert first.get("type", "agent") == "agent"
+    assert "_meta" not in first
+    assert first["id"] != login["id"]
+    assert (login.get("type") == "terminal") is typed
+    assert ("args" in login) is typed
+    assert ("_meta" in login) is extended
+    assert login["name"]
+    assert login["description"]
+    assert (await client.ask("authenticate", {"methodId": login["id"]})).result == {}, "as Zed does after it"
+    workbench.settle({})
+    assert (await client.ask("authenticate", {"methodId": login["id"]})).error["code"] == AUTH_REQUIRED
+
+
+@pytest.mark.requirement("initialize.terminal-auth")
+@pytest.mark.parametrize("no", [False, None, "true", 1, {}])
+async def test_only_true_announces_a_terminal(launch: Launch, no: object) -> None:
+    client = await launch({"auth": {"terminal": no}, "_meta": {"terminal-auth": no}})
+    assert len(client.introduced["authMethods"]) == 1
+
+
 @pytest.mark.requirement("session.authenticate")
 async def test_authenticate(client: Client, workbench: Workbench) -> None:
     (method,) = client.introduced["authMethods"]
@@ -41,6 +86,7 @@ async def test_authenticate(client: Client, workbench: Workbench) -> None:
     workbench.settle({})
     error = (await client.ask("authenticate", {"methodId": method["id"]})).error
     assert error["code"] == AUTH_REQUIRED
+    assert "acp-agent auth login" in error["message"]
 
 
 @pytest.mark.requirement("session.logout")
@@ -91,6 +137,59 @@ async def test_a_key_is_never_told(workbench: Workbench, launch: Launch) -> None
     assert found["state"] == "authenticated"
     assert found["accounts"][0]["label"].endswith("key from $OPENAI_API_KEY")
     assert b"very-secret" not in b"".join(line.raw for line in client.wire.lines)
+
+
+@pytest.mark.requirement("session.auth-status")
+async def test_accounts_are_told_without_their_secrets(workbench: Workbench, launch: Launch) -> None:
+    workbench.settle({"provider": "openai"})
+    store(workbench, "openai", work="sk-very-secret-1", home="sk-very-secret-2")
+    client = await launch()
+    found = await status(client)
+    of = "openai at https://api.openai.com/v1, key from account {} of `acp-agent auth`"
+    assert found == {
+        "state": "authenticated",
+        "accounts": [
+            {"label": of.format("home"), "active": True},
+            {"label": of.format("work"), "active": False},
+        ],
+    }
+    assert b"very-secret" not in b"".join(line.raw for line in client.wire.lines)
+
+
+@pytest.mark.requirement("session.auth-required")
+async def test_a_broken_file_of_accounts_is_named(workbench: Workbench, launch: Launch) -> None:
+    workbench.settle({"provider": "openai"})
+    file = workbench.config / "auth.json"
+    file.write_text("{", encoding="utf-8")
+    file.chmod(0o600)
+    client = await launch()
+    error = (await client.ask("session/new", opening(workbench.project))).error
+    assert error["code"] == AUTH_REQUIRED
+    assert str(file) in error["message"]
+    assert (await status(client))["state"] == "unauthenticated"
+    assert file.read_text(encoding="utf-8") == "{"
+
+
+@pytest.mark.requirement("session.providers")
+async def test_an_account_is_not_sent_to_an_address_of_the_client(
+    workbench: Workbench, launch: Launch
+) -> None:
+    said = b'data: {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\n'
+    async with http_server(Answer([said, b"data: [DONE]\n\n"])) as server:
+        workbench.settle({"provider": "openai", "providers": {"openai": {"account": "work"}}})
+        store(workbench, "openai", work="sk-very-secret-1")
+        client = await launch()
+        routing = {
+            "providerId": "openai",
+            "apiType": "openai",
+            "baseUrl": f"{server.url}/v1",
+            "headers": {"X-Gateway": "token"},
+        }
+        assert (await client.ask("providers/set", routing)).result == {}
+        session = await new_session(client, workbench.project)
+        assert (await session.prompt("hi")).text == "hi"
+        (request,) = server.requests
+    assert "authorization" not in request.headers
 
 
 @pytest.mark.requirement("session.providers")

@@ -44,9 +44,8 @@ class Person:
     def outside(self) -> Outside:
         return Outside(post, loopback, self.open, lambda: NOW, self.told.append)
 
-    async def open(self, url: str) -> bool:
+    def open(self, url: str) -> None:
         self._tasks.start_soon(self._browse, url)
-        return True
 
     async def _browse(self, url: str) -> None:
         async with httpx.AsyncClient(trust_env=False) as browser:

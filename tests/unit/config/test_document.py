@@ -107,6 +107,8 @@ def test_no_secret_is_shown(place: Place) -> None:
                 "a": {
                     "provider_type": "custom",
                     "api_key": secret,
+                    "api_keys": [secret, "${TOKEN}", "file:~/key"],
+                    "oauth": {"client_id": "mine"},
                     "base_url": f"https://me:{secret}@models.example/v1?key={secret}#{secret}",
                     "headers": {"X-Key": secret, "Authorization": "Bearer ${TOKEN}", "X-Ref": "${TOKEN}"},
                 },
@@ -119,4 +121,6 @@ def test_no_secret_is_shown(place: Place) -> None:
     assert secret not in json.dumps(shown)
     assert shown["providers.a.base_url"] == "https://…@models.example/v1?…"
     assert shown["providers.a.api_key"] == shown["providers.a.headers.Authorization"] == "(hidden)"
+    assert shown["providers.a.api_keys"] == ["(hidden)", "${TOKEN}", "file:~/key"]
+    assert shown["providers.a.oauth.client_id"] == "mine"
     assert shown["providers.a.headers.X-Ref"] == shown["providers.b.api_key"] == "${TOKEN}"
