@@ -215,7 +215,7 @@ class Agent:
             settings=settings,
             models=models,
             env=self._env,
-            accounts=self.credentials.stored,
+            credentials=self.credentials,
             surroundings=partial(self._surroundings, cwd),
             sandboxes=self._sandboxes,
             servers=servers,

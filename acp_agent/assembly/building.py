@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from acp_agent.accounts.stored import Stored
+    from acp_agent.accounts.credentials import Credentials
     from acp_agent.config.project import Project
     from acp_agent.config.schema import Settings
     from acp_agent.config.trust import Trust
@@ -97,13 +97,13 @@ class Ground(NamedTuple):
     trust: Trust | None = None
     """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
-    accounts: Stored | None = None
-    """What is stored of them must not be shown, also of those that are not in use."""
+    credentials: Credentials | None = None
+    """What is stored of accounts must not be shown, also of those that are not in use."""
 
     @property
     def stored(self) -> frozenset[str]:
         """All keys and tokens of accounts."""
-        return self.accounts.secrets() if self.accounts else frozenset()
+        return self.credentials.stored.secrets() if self.credentials else frozenset()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -137,8 +137,8 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     gate.containment, options.confining = confining.containment, confining
     lost = options.restore(begun.events())  # they hold on whatever branch they were chosen
     redactor = secrets.redactor(ground.models, ground.servers, ground.env, ground.stored)
-    if ground.accounts:
-        ground.accounts.watch(redactor)
+    if ground.credentials:
+        ground.credentials.stored.watch(redactor)
     logs.hide(redactor)
     begun.journal.redact = partial(kept, redact=redactor)
     others = (_kept_for(listener, redactor) for listener in company.listeners)
