@@ -12,7 +12,6 @@ import anyio.to_thread
 
 from acp_agent.accounts.account import SECRETS
 from acp_agent.accounts.file import LOCK_LIMIT_S, not_there, refresh
-from acp_agent.accounts.oauth import renewal
 from acp_agent.accounts.stored import in_keyring
 from acp_agent.errors import AuthRequired
 from acp_agent.workspace.locking import LOOK_AGAIN_S, locked, taken
@@ -63,6 +62,8 @@ class Renewing:
         return renewed
 
     async def _renewed(self, old: Account) -> Account:
+        from acp_agent.accounts.oauth import renewal
+
         tokens = await renewal(old, self._post, self._stored.clock())
         renewed = old._replace(
             access_token=tokens.access, refresh_token=tokens.refresh, expires_at=tokens.expires_at

@@ -235,7 +235,6 @@ class Agent:
             settings=settings,
             models=models,
             env=self._env,
-            accounts=self.credentials.stored,
             surroundings=partial(self._surroundings, cwd),
             sandboxes=self._sandboxes,
             spending=self._spending,

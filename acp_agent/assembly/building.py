@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from acp_agent.accounts.stored import Stored
     from acp_agent.assembly.services import Services
     from acp_agent.config.project import Project
     from acp_agent.config.schema import Settings
@@ -110,15 +109,13 @@ class Ground(NamedTuple):
     trust: Trust | None = None
     """Whether what the project's settings ask for counts here; None when they ask for nothing."""
     servers: Sequence[ServerSpec] = ()
-    accounts: Stored | None = None
-    """What is stored of them must not be shown, also of those that are not in use."""
     answers: Answers | None = None
     """Those that models are to give again; None for sessions of people."""
 
     @property
     def stored(self) -> frozenset[str]:
         """All keys and tokens of accounts."""
-        return self.accounts.secrets() if self.accounts else frozenset()
+        return self.services.credentials.stored.secrets()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -234,8 +231,7 @@ def _ignored(ground: Ground) -> Iterable[str]:
 def _redactor(ground: Ground) -> Redactor:
     """Knows what is secret now, and what accounts are given later."""
     redactor = secrets.redactor(ground.models, ground.servers, ground.env, ground.stored)
-    if ground.accounts:
-        ground.accounts.watch(redactor)
+    ground.services.credentials.stored.watch(redactor)
     return redactor
 
 

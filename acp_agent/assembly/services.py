@@ -28,12 +28,12 @@ class Services:
     """One for the process."""
 
     def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
+        self.credentials = credentials
         self._breakers = Breakers()
 
     def ways(self, settings: Settings) -> Ways:
         """How a session with these settings comes by its models."""
-        sources = self._credentials.sources
+        sources = self.credentials.sources
 
         def make(alias: str, model: str) -> Route:
             return route(alias, settings, sources, model)
@@ -52,7 +52,7 @@ class Services:
         Raises ScriptError for a scripted model's file that is no good.
         """
         ways = (first, *self._behind(settings, first))
-        lanes = [Lane(each.thinking(level), self._credentials.keys_for(each, settings)) for each in ways]
+        lanes = [Lane(each.thinking(level), self.credentials.keys_for(each, settings)) for each in ways]
         patience = Patience(
             retries=0 if first.provider.protocol == "scripted" else settings.retries,
             tool_gap_s=settings.timeouts.tool_gap_secs,
@@ -64,7 +64,7 @@ class Services:
         """What `fallback` names, but for what cannot be used now."""
         for text in settings.fallback:
             try:
-                found = named_route(text, settings, self._credentials.sources)
+                found = named_route(text, settings, self.credentials.sources)
             except AgentError:
                 continue
             if found.name != first.name:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.chat_server import says
 from tests.support.http_server import http_server
+from tests.support.network import TOKEN, calling
 from tests.support.session import new_session, opening
 from tests.support.terminal import on_terminal
 from tests.support.workbench import agent_command
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.conftest import Launch
     from tests.support.client import Client
     from tests.support.http_server import HttpServer
+    from tests.support.network import Serve
     from tests.support.workbench import Workbench
 
 AUTH_REQUIRED = -32000
@@ -146,6 +148,17 @@ async def test_a_client_is_told_where_accounts_are_kept(workbench: Workbench, la
         assert await person.ended() == 0
     stored = json.loads(file.read_text(encoding="utf-8"))
     assert stored["providers"]["mine"]["accounts"]["default"]["api_key"] == KEY
+
+
+@pytest.mark.requirement("initialize.terminal-auth")
+async def test_a_client_elsewhere_is_offered_no_terminal(serve: Serve) -> None:
+    """It would log in on its own machine."""
+    server = await serve("--tcp", "127.0.0.1:0", ACP_AGENT_TOKEN=TOKEN)
+    meta = {"acp-agent/token": TOKEN, "acp-agent/shared-files": True}
+    async with calling(server.address("tcp")) as caller:
+        params = {"protocolVersion": 1, "clientCapabilities": ZED, "_meta": meta}
+        answer = await caller.ask(0, "initialize", params)
+    assert [method["id"] for method in answer["result"]["authMethods"]] == ["configured-model"]
 
 
 async def run(workbench: Workbench, arguments: list[str], text: str = "") -> str:

@@ -14,7 +14,7 @@ from acp_agent.assembly import secrets
 from acp_agent.assembly.credentials import stored
 from acp_agent.assembly.deciding import Circumstances, Deciding
 from acp_agent.config.layers import restrain
-from acp_agent.config.schema import Settings
+from acp_agent.config.schema import ProviderEntry, Settings
 from acp_agent.models.passing import passing
 from tests.support.phrases import PHRASES
 from tests.support.session import new_session
@@ -98,6 +98,11 @@ def test_a_variable_that_holds_a_stored_key_is_not_passed_on(
     assert set(SECRETS) - {GIVEN} == known
     held = passing(Settings(), (), known)
     assert known <= held.keys
+
+
+def test_variables_that_keys_come_from_are_not_passed_on() -> None:
+    entry = ProviderEntry("custom", api_key="${ONE}", api_keys=("${TWO}", "x${THREE}"), api_key_env="FOUR")
+    assert {"ONE", "TWO", "THREE", "FOUR"} <= passing(Settings(providers={"p": entry})).own
 
 
 def test_a_token_that_replaces_another_is_hidden_from_then_on(
