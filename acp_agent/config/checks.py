@@ -44,7 +44,12 @@ def _of_entry(name: str, entry: ProviderEntry) -> Iterator[Finding]:
     if entry.script is not None and (kind or name).lower() != "scripted":
         hint = 'add "provider_type": "scripted", or delete script'
         yield Finding(("providers", name, "script"), "is only for scripted models", hint)
-    if entry.thought_levels and not can_be_told((kind or name).lower()):
+    known = provider_types().get((kind or name).lower())
+    if (
+        entry.thought_levels
+        and known
+        and not can_be_told((kind or name).lower(), entry.protocol or known.protocol)
+    ):
         message = f"has no effect: models of the type {quoted(kind or name)} cannot be told how long to think"
         yield Finding(("providers", name, "thought_levels"), message, "delete it")
 

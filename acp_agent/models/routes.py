@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.errors import AuthRequired
 from acp_agent.models.keys import Key, Sources, key_of
-from acp_agent.models.thinking import thought_levels
+from acp_agent.models.thinking import Asked, thought_levels, unsaid
 from acp_agent.models.vision import takes_images
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ class ProviderType(NamedTuple):
     needs_key: bool = True
     thoughts_back: bool = False
     """In chat completions: while a model works through tool calls, its thoughts are sent back to it."""
+    key_header: str = ""
+    """The header that holds the key, where it is not the usual one of the protocol."""
+    limit_field: str = "max_tokens"
+    """In chat completions: how the longest answer is called."""
+    cache_key: bool = False
+    """In chat completions: the conversation is named, so that what is cached of it is found."""
+    cache_marks: tuple[str, ...] = ()
+    """In chat completions: of which models requests mark what is to be cached, by parts of their names."""
     detect: int | None = None
     """Place in the order in which the environment is searched for a key when nothing is configured."""
 
@@ -73,6 +81,10 @@ class Route(NamedTuple):
     """None when it is not known."""
     max_output: int | None = None
     """The longest answer that the model can give, in tokens; None when it is not known."""
+    insecure: bool = False
+    """The settings allow `http://` to another machine."""
+    unsaid: Mapping[str, object] = MappingProxyType({})
+    """What every request says of thoughts when no level is chosen."""
 
     @property
     def name(self) -> str:
@@ -80,8 +92,8 @@ class Route(NamedTuple):
         return f"{self.alias}/{self.model}"
 
     def thinking(self, level: str) -> Route:
-        """The route that asks for so much thought; just the route for a level that there is not."""
-        return self._replace(extra=self.thought_levels.get(level, {}))
+        """The route that asks for so much thought; for one it lacks, as it does by itself."""
+        return self._replace(extra=self.thought_levels.get(level, self.unsaid))
 
 
 def _data(name: str) -> dict[str, object]:
@@ -96,7 +108,8 @@ def provider_types() -> Mapping[str, ProviderType]:
 
 
 def _provider_type(entry: dict[str, Any]) -> ProviderType:
-    fields: dict[str, Any] = {**entry, "key_env": tuple(entry.get("key_env", ()))}
+    lists = ("key_env", "cache_marks")
+    fields: dict[str, Any] = {**entry, **{key: tuple(entry[key]) for key in lists if key in entry}}
     return ProviderType(**fields)
 
 
@@ -182,6 +195,7 @@ def route(
         raise AuthRequired(f"Set providers.{alias}.base_url: where is the endpoint of {alias!r}?")
     if not model:
         raise AuthRequired(f"Set providers.{alias}.model: which model is {alias!r} to use?")
+    asked = Asked(kind.lower(), provider.protocol, model)
     return Route(
         alias=alias,
         provider=provider,
@@ -202,7 +216,10 @@ def route(
         max_tokens=entry.max_tokens or settings.max_tokens,
         temperature=settings.temperature if entry.temperature is None else entry.temperature,
         script=entry.script,
-        thought_levels=thought_levels(kind.lower(), model, entry.thought_levels),
+        thought_levels=thought_levels(asked, entry.thought_levels),
+        unsaid=unsaid(asked),
+        extra=unsaid(asked),
+        insecure=entry.allow_insecure,
         vision=entry.vision if entry.vision is not None else takes_images(model),
     )
 

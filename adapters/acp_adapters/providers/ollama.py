@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, cast
 
-import anyio
-import httpx
-
-from acp_adapters.http import client_for
+from acp_adapters.http import Outgoing, fetch
+from acp_agent.errors import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +18,10 @@ LOOK_LIMIT_S = 0.5
 async def installed(base_url: str) -> Sequence[str]:
     """The names of the models that the Ollama at `base_url` has; none when there is no Ollama."""
     try:
-        with anyio.fail_after(LOOK_LIMIT_S):
-            answer = await client_for(base_url).get(f"{base_url}/models")
-            data: object = answer.json()
-    except (TimeoutError, httpx.HTTPError, ValueError, OSError, ImportError):
+        data: object = json.loads(
+            (await fetch(Outgoing(f"{base_url}/models", method="GET"), LOOK_LIMIT_S)).body
+        )
+    except (HttpError, ValueError, RecursionError):
         return ()
     found = cast("dict[str, object]", data).get("data") if isinstance(data, dict) else None
     entries = cast("list[dict[str, object]]", found) if isinstance(found, list) else []

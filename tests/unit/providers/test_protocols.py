@@ -266,7 +266,11 @@ def unknown(service: Service) -> list[bytes]:
 @each_service
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [("401 Unauthorized", "auth"), ("429 Too Many Requests", "rate_limit"), ("503 Unavailable", "server")],
+    [
+        ("401 Unauthorized", "auth"),
+        ("429 Too Many Requests", "rate_limit"),
+        ("503 Unavailable", "overloaded"),
+    ],
 )
 async def test_a_refused_request_is_explained(service: Service, status: str, kind: str) -> None:
     body = json.dumps({"error": {"message": "no, because"}}).encode()
