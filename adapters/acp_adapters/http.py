@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from acp_agent.config.values import is_loopback
+from acp_agent.config.values import is_loopback, is_proxy
 from acp_agent.errors import BrokenOff, ConfigError, HttpError, NotAsked, TookTooLong, Unreachable
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ SILENCE_S = 60.0
 """How long an answer may pause, where nobody says."""
 FETCHED_BYTES = 16 << 20
 """The largest answer that is read as a whole."""
-_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 for _name in ("httpx", "httpcore", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # they log every request otherwise
@@ -234,10 +233,12 @@ def _client(way: _Way) -> httpx.AsyncClient:
         import httpx
 
         # Plain http needs no certificates, and reading them takes a while.
-        secured = way.encrypted or (way.proxy or "").startswith("https:")
-        verify = _certificates(httpx.create_ssl_context, way.ca_file) if secured else False
+        secured = (way.proxy or "").startswith("https:")
+        verify = _certificates(httpx.create_ssl_context, way.ca_file) if way.encrypted or secured else False
         try:
-            proxy = httpx.Proxy(way.proxy, ssl_context=verify or None) if way.proxy else None
+            proxy = None
+            if way.proxy:
+                proxy = httpx.Proxy(way.proxy, ssl_context=verify or None if secured else None)
             _clients[way] = httpx.AsyncClient(
                 verify=verify,
                 proxy=proxy,
@@ -294,17 +295,9 @@ def _proxy_source() -> str:
 
 def _require_proxy(text: str, source: str) -> str:
     """The proxy's URL; it may hold a password, so errors do not repeat it. Raises NotAsked."""
-    from urllib.parse import urlsplit
-
-    url = text if "://" in text else f"http://{text}"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in _PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not is_proxy(text):
         raise NotAsked(f"{source} is not a proxy's address. Write one such as http://proxy.example:3128.")
-    return url
+    return text if "://" in text else f"http://{text}"
 
 
 def _ca_file(http: Http) -> str | None:
