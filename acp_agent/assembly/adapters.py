@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from acp_agent.workspace.sandbox import Sandbox, Sandboxes
 
 ADAPTERS = {
+    "http.close": "acp_adapters.http:close_clients",
+    "http.configure": "acp_adapters.http:configure",
     "keys.keyring": "acp_adapters.keyrings:password",
     "images.fit": "acp_adapters.images:fit",
     "model.anthropic": "acp_adapters.providers.anthropic:connect",

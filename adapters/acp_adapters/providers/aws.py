@@ -37,9 +37,9 @@ class AmazonFrames:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
         self._rest += chunk
-        return list(self._complete())
+        return self._complete()
 
     def finish(self) -> list[bytes]:
         if self._rest:
