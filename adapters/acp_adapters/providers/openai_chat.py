@@ -167,14 +167,18 @@ def _content(parts: Sequence[Part | Reminder], *, sees: bool) -> str | list[Json
 
 
 def _marked(messages: list[Json]) -> list[Json]:
-    """With Anthropic's marks for the cache, on the system prompt and the last messages of the user."""
+    """With Anthropic's marks for the cache, on the system prompt and the last messages of the user.
+
+    Texts become parts whether marked or not: what is sent again must not change when its mark moves on.
+    """
     users = [at for at, message in enumerate(messages) if message["role"] == "user"]
-    for at in (0, *users[-CACHED_TURNS:]):
+    marked = {0, *users[-CACHED_TURNS:]}
+    for at in (0, *users):
         content = messages[at]["content"]
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else as_list(content)
         if parts and content:
-            last = as_object(parts[-1])
-            messages[at] = {**messages[at], "content": [*parts[:-1], {**last, **_MARK}]}
+            last = {**as_object(parts[-1]), **(_MARK if at in marked else {})}
+            messages[at] = {**messages[at], "content": [*parts[:-1], last]}
     return messages
 
 
