@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from acp_agent.models.routes import Route
 
 Json = dict[str, object]
+_decode = json.JSONDecoder().decode
+"""Spares each of thousands of frames what json.loads looks at first."""
 
 
 def read_object(data: bytes) -> Json:
-    """Raises ValueError."""
-    return as_object(json.loads(data))
+    """The object that a frame holds; an empty one for other JSON. Raises ValueError."""
+    return as_object(_decode(data.decode()))
 
 
 def as_object(value: object) -> Json:

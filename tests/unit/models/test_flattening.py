@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -213,6 +213,7 @@ def listed(depth: int) -> st.SearchStrategy[tuple[Json, Any]]:
     return objects(depth).map(lambda found: ({"type": "array", "items": found[0]}, [found[1], {}]))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(objects(3), st.dictionaries(names, values, max_size=2))
 def test_nothing_is_lost_on_the_way(found: tuple[Json, Json], more: Json) -> None:
     parameters, arguments = found

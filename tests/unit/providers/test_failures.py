@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acp_adapters.providers.failures import Refusal, broken, no_stream, refused
@@ -270,6 +270,7 @@ def test_the_longer_of_two_counts() -> None:
     assert wait_of({"retry-after": "60"}, said, NOW).seconds == 300
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.floats(0, 4e9))
 def test_anything_may_be_said(text: str, now: float) -> None:
     for said in (said_in(text), said_by({"error": {"message": text, "code": text, "retry_after": text}})):
@@ -287,6 +288,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_anything_may_be_an_error(value: Any) -> None:
     failed = broken("here/m-1", ROUTE, value, NOW)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acp_adapters.http import close_clients
@@ -246,6 +246,7 @@ def understood(service: Service, pieces: Sequence[bytes]) -> list[StreamEvent]:
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.protocol)
+@settings(deadline=None)
 @given(junk=st.lists(st.tuples(st.integers(0, 30), JUNK_EVENTS), max_size=8), size=st.integers(1, 50))
 async def test_what_is_not_known_changes_nothing(
     service: Service, junk: list[tuple[int, dict[str, object]]], size: int
