@@ -37,6 +37,7 @@ format: $(VENV)/.developed
 
 bench: $(VENV)/.developed
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.protocols
 	$(BIN)/python -m tests.benchmarks.network
 	$(BIN)/python -m tests.benchmarks.sandbox
 

@@ -18,6 +18,11 @@
     ├── ScriptError             -32603  a scripted model's file that cannot be used
     ├── ServerError                     a server of tools that cannot be reached or does not do its part
     │   └── ServerGone                  its connection is lost
+    ├── HttpError                       a machine was not asked over HTTP, or has not answered
+    │   ├── NotAsked                    the address, the settings or the environment will not do
+    │   ├── Unreachable                 no connection came about
+    │   ├── BrokenOff                   the connection did not hold
+    │   └── TookTooLong                 it kept silent
     └── PeerError                       what the other side answered to a request of ours
         ├── PeerTimeout                 it did not answer in time
         └── ConnectionClosed            it is gone
@@ -116,6 +121,26 @@ class ServerGone(ServerError):
     def __init__(self, message: str, *, unsent: bool = False) -> None:
         super().__init__(message)
         self.unsent = unsent
+
+
+class HttpError(AgentError):
+    """Another machine could not be asked over HTTP; the message says which one and what happened."""
+
+
+class NotAsked(HttpError):
+    """Nothing was sent: the address, the settings or the environment will not do."""
+
+
+class Unreachable(HttpError):
+    """No connection came about."""
+
+
+class BrokenOff(HttpError):
+    """The connection did not hold, or what came over it was no HTTP."""
+
+
+class TookTooLong(HttpError):
+    """There was no answer, or no more of it, in time."""
 
 
 class PeerError(AgentError):

@@ -6,10 +6,12 @@ Third parties add theirs through the entry-point group `acp_agent.adapters`.
 from __future__ import annotations
 
 import importlib
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acp_agent.config.schema import Http
 from acp_agent.errors import AuthRequired
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from acp_agent.workspace.sandbox import Sandbox, Sandboxes
 
 ADAPTERS = {
+    "http.close": "acp_adapters.http:close_clients",
+    "http.configure": "acp_adapters.http:configure",
     "keys.keep": "acp_adapters.keyrings:keep",
     "keys.keyring": "acp_adapters.keyrings:password",
     "images.fit": "acp_adapters.images:fit",
@@ -42,6 +46,7 @@ ADAPTERS = {
     "transport.websocket": "acp_adapters.websocket.server:open_websocket",
     "bridge.websocket": "acp_adapters.websocket.client:bridge",
 }
+_HTTP = "acp_adapters.http"
 ENTRY_POINTS = "acp_agent.adapters"
 
 
@@ -55,6 +60,18 @@ def adapter(name: str) -> Callable[..., Any]:
     for entry in entry_points(group=ENTRY_POINTS, name=name):
         return entry.load()
     raise AuthRequired(f"There is no adapter {name!r}: install the package that brings it.")
+
+
+def reach_by(http: Http) -> None:
+    """Makes the settings for the network hold from now on. Raises ConfigError naming one that will not do."""
+    if http != Http() or _HTTP in sys.modules:  # what nobody has loaded holds no other settings either
+        adapter("http.configure")(http)
+
+
+async def hang_up() -> None:
+    """Closes what connections there are to services."""
+    if _HTTP in sys.modules:
+        await adapter("http.close")()
 
 
 def keyring(service: str, user: str) -> str | None:

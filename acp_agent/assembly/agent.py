@@ -16,7 +16,7 @@ from acp_agent.accounts.account import account_source
 from acp_agent.accounts.holders import unlocked
 from acp_agent.acp.ports import Access, Account
 from acp_agent.assembly import providers
-from acp_agent.assembly.adapters import adapter, connect, keyring, sandboxes
+from acp_agent.assembly.adapters import adapter, connect, hang_up, keyring, reach_by, sandboxes
 from acp_agent.assembly.building import Begun, Company, Ground, build, forget_outputs
 from acp_agent.assembly.credentials import credentials
 from acp_agent.assembly.servers import configured_servers
@@ -99,6 +99,7 @@ class Agent:
             return await self._live.__aexit__(kind, error, trace)
         finally:
             await self._spending.__aexit__(None, None, None)
+            await hang_up()
 
     # Access ------------------------------------------------------------------------------
 
@@ -226,7 +227,7 @@ class Agent:
             raise AuthRequired("You have logged out. Authenticate to use the configured model again.")
         cwd = Path(opening.cwd)
         loaded = load(cwd, self._env, self._overrides)
-        settings = self._overridden.applied(require(loaded))
+        settings = self._overridden.applied(self._reaching(require(loaded)))
         models = await self._routes(settings)
         servers = (*opening.servers, *configured_servers(settings, self._env))
         return Ground(
@@ -255,7 +256,11 @@ class Agent:
         return self._overridden.applied(self._configured(cwd))
 
     def _configured(self, cwd: Path) -> Settings:
-        return require(load(cwd, self._env, self._overrides))
+        return self._reaching(require(load(cwd, self._env, self._overrides)))
+
+    def _reaching(self, settings: Settings) -> Settings:
+        reach_by(settings.http)
+        return settings
 
     async def _routes(self, settings: Settings) -> Sequence[Route]:
         if found := await self._reached(settings):

@@ -9,6 +9,7 @@ from acp_agent.assembly.adapters import connect
 from acp_agent.errors import AgentError
 from acp_agent.models.breaker import Breakers
 from acp_agent.models.course import Lane, Means, Patience
+from acp_agent.models.flat_tools import FlatTools
 from acp_agent.models.naming import resolve
 from acp_agent.models.routes import named_route, route
 from acp_agent.models.steady import Steady
@@ -58,7 +59,8 @@ class Services:
             tool_gap_s=settings.timeouts.tool_gap_secs,
             most_thought=settings.max_thought_tokens,
         )
-        return Steady(lanes, Means(connect, self._breakers, patience))
+        model = Steady(lanes, Means(connect, self._breakers, patience))
+        return FlatTools(model) if first.flat_tools else model
 
     def _behind(self, settings: Settings, first: Route) -> Iterator[Route]:
         """What `fallback` names, but for what cannot be used now."""

@@ -48,10 +48,12 @@ def run(args: argparse.Namespace) -> int:
     """Prints what there is; 1 if there is nothing, or a service did not list its models."""
     import anyio
 
+    from acp_agent.assembly.adapters import reach_by
     from acp_agent.cli.config import folder
     from acp_agent.config.load import load
 
     settings = load(folder(args), os.environ).settings
+    reach_by(settings.http)
     names, failed = anyio.run(_asked, args, settings)
     if not names:
         from acp_agent.models.routes import WHAT_TO_SET

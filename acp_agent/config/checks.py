@@ -53,11 +53,15 @@ def _of_entry(name: str, entry: ProviderEntry) -> Iterator[Finding]:
     if entry.script is not None and kind != "scripted":
         hint = 'add "provider_type": "scripted", or delete script'
         yield Finding(("providers", name, "script"), "is only for scripted models", hint)
-    if entry.thought_levels and not can_be_told(kind or ""):
+    if entry.thought_levels and kind and not can_be_told(kind, _protocol(kind, entry)):
         message = (
             f"has no effect: models of the type {quoted(stated or name)} cannot be told how long to think"
         )
         yield Finding(("providers", name, "thought_levels"), message, "delete it")
+
+
+def _protocol(kind: str, entry: ProviderEntry) -> str:
+    return entry.protocol or provider_types()[kind].protocol
 
 
 def _of_server(name: str, entry: McpServerEntry) -> Iterator[Finding]:

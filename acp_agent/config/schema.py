@@ -87,7 +87,7 @@ class ProviderEntry(NamedTuple):
     model_info: Mapping[str, ModelInfo] = MappingProxyType({})
     temperature: float | None = None
     max_tokens: int | None = None
-    flat_tools: bool | None = None
+    flat_tools: bool = False
     context_window: int | None = None
     headers: Mapping[str, str] = MappingProxyType({})
     script: str | None = None

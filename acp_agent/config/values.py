@@ -17,6 +17,8 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BARE_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*|\$\{[^}]*")
 _ANY = "*"
+PROXIES = ("http", "https", "socks5", "socks5h")
+"""Schemes of a proxy's address."""
 
 
 class Remark(NamedTuple):
@@ -95,6 +97,29 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback or bool(mapped and mapped.is_loopback)
 
 
+def is_proxy(text: str) -> bool:
+    """Whether `text` is the address of a proxy; without a scheme it is one of http."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        return parts.scheme in PROXIES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _proxy(value: object, _: JsonObject) -> Remark | None:
+    if is_proxy(cast("str", value)):
+        return None
+    return Remark("is not a proxy's address", "write one such as http://proxy.example:3128")
+
+
+def _file(value: object, _: JsonObject) -> Remark | None:
+    if cast("str", value).startswith(("/", "~/")) and "\0" not in cast("str", value):
+        return None
+    return Remark("is not an absolute path", "begin it with / or ~/")
+
+
 def _key(value: object, _: JsonObject) -> Remark | None:
     if _BARE_VARIABLE.fullmatch(cast("str", value)):
         return Remark("looks like a variable but is not written as one", 'write "${NAME}"')
@@ -131,6 +156,8 @@ CHECKS: Mapping[tuple[str, ...], Callable[[object, JsonObject], Remark | None]] 
     ("providers", _ANY, "api_key"): _key,
     ("providers", _ANY, "api_key_env"): _variable,
     ("providers", _ANY, "headers"): _headers,
+    ("http", "proxy"): _proxy,
+    ("http", "ca_file"): _file,
     ("mcp_servers", _ANY, "url"): _address,
     ("mcp_servers", _ANY, "headers"): _headers,
     ("sandbox", "writable"): _folders,

@@ -27,7 +27,7 @@ from acp_agent.models.catalogue.providers import (
 from acp_agent.models.fetched import fetched
 from acp_agent.models.keys import NO_KEY, Key, Sources, key_of
 from acp_agent.models.prices import MICRO, Price
-from acp_agent.models.thinking import thought_levels
+from acp_agent.models.thinking import Asked, thought_levels, unsaid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,6 +84,10 @@ class Route(NamedTuple):
     """Whether the catalogue, the service or the settings have said anything of the model."""
     tools: bool | None = None
     """Whether the model calls tools; None when it is not known."""
+    flat_tools: bool = False
+    """It is told of tools without nested parameters."""
+    unsaid: Mapping[str, object] = MappingProxyType({})
+    """What every request says of thoughts when no level is chosen."""
 
     @property
     def name(self) -> str:
@@ -91,8 +95,8 @@ class Route(NamedTuple):
         return f"{self.alias}/{self.model}"
 
     def thinking(self, level: str) -> Route:
-        """The route that asks for so much thought; just the route for a level that there is not."""
-        return self._replace(extra=self.thought_levels.get(level, {}))
+        """The route that asks for so much thought; for one it lacks, as it does by itself."""
+        return self._replace(extra=self.thought_levels.get(level, self.unsaid))
 
 
 # Which providers there are -------------------------------------------------------------------------
@@ -324,6 +328,9 @@ def _route(end: _Endpoint, model: str) -> Route:
     window = said.context_window or entry.context_window or settings.context_window or there.window
     vision = _first_set(said.vision, entry.vision, there.images)
     guessed = {"window": window, "vision": vision}
+    most = said.max_output or there.output
+    thinking = Asked(end.kind, end.provider.protocol, model, most)
+    as_usual = unsaid(thinking)
     return Route(
         alias=end.alias,
         provider=end.provider,
@@ -338,10 +345,13 @@ def _route(end: _Endpoint, model: str) -> Route:
         max_tokens=entry.max_tokens or settings.max_tokens,
         temperature=settings.temperature if entry.temperature is None else entry.temperature,
         script=entry.script,
-        thought_levels=thought_levels(end.kind, model, said.thought_levels or entry.thought_levels),
+        thought_levels=thought_levels(thinking, said.thought_levels or entry.thought_levels),
+        flat_tools=bool(entry.flat_tools),
+        unsaid=as_usual,
+        extra=as_usual,
         vision=guessed_images(model) if vision is None else vision,
         price=_price(said.price) if said.price else there.price,
-        max_output=said.max_output or there.output,
+        max_output=most,
         guessed=frozenset(name for name, value in guessed.items() if value is None),
         insecure=entry.allow_insecure,
         own=end.own,

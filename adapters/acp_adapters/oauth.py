@@ -8,14 +8,14 @@ import logging
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from acp_agent.accounts.oauth import Answer, Verdict
 from acp_agent.config.reading import as_object
-from acp_agent.errors import AuthRequired
+from acp_agent.errors import AuthRequired, HttpError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -37,24 +37,16 @@ _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found"}
 
 async def post(url: str, fields: Mapping[str, str], *, as_json: bool = False) -> Answer:
     """accounts.oauth.Post."""
-    import httpx
+    from acp_adapters.http import Outgoing, fetch
 
-    from acp_adapters.http import client_for
-
-    host = urlsplit(url).hostname
     content = (json.dumps(fields) if as_json else urlencode(fields)).encode()
     kind = "application/json" if as_json else "application/x-www-form-urlencoded"
     headers = {"Accept": "application/json", "Content-Type": kind}
     try:
-        with anyio.fail_after(REQUEST_LIMIT_S):
-            client = client_for(url)
-            response = await client.post(url, content=content, headers=headers, timeout=REQUEST_LIMIT_S)
-    except TimeoutError:
-        raise AuthRequired(f"{host} did not answer within {REQUEST_LIMIT_S:g} s. Try again.") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError) as error:
-        why = type(error).__name__ if isinstance(error, httpx.InvalidURL) else error
-        raise AuthRequired(f"{host} cannot be reached: {why}. Check the network.") from error
-    return Answer(response.status_code, _body(response.content))
+        answer = await fetch(Outgoing(url, headers, content), REQUEST_LIMIT_S)
+    except HttpError as error:
+        raise AuthRequired(f"{error}. Check the network and try again.") from error
+    return Answer(answer.status, _body(answer.body))
 
 
 def _body(content: bytes) -> dict[str, object]:

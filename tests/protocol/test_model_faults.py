@@ -67,7 +67,7 @@ def _before_the_end(pieces: Sequence[bytes]) -> int:
 
 def refusal(status: str, said: str, **headers: str) -> Answer:
     body = json.dumps({"error": {"message": said}, "message": said}).encode()
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return Answer([body], status=status, content_type="application/json", headers=named)
 
 
@@ -163,7 +163,9 @@ async def test_a_wait_can_be_cancelled(workbench: Workbench, launch: Launch) -> 
 
 BREAKS: dict[str, Callable[[Service], Answer]] = {
     "cut": lambda service: begun(service, TextPiece("Hel")),
-    "error": lambda service: _and(begun(service, TextPiece("Hel")), service.broken("oops"), breaks=False),
+    "error": lambda service: _and(
+        begun(service, TextPiece("Hel")), service.broken("oops", "serviceUnavailableException"), breaks=False
+    ),
     "silence": lambda service: _and(begun(service, TextPiece("Hel")), b"", breaks=False, hangs=True),
     "garbage": lambda service: _and(begun(service, TextPiece("Hel")), _garbage(service), breaks=False),
 }

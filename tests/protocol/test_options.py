@@ -138,7 +138,7 @@ async def test_another_model_brings_its_levels(workbench: Workbench, launch: Lau
     start = len(session.client.wire.lines)
     options = await session.set_option("model", "there/gpt-oss")
     assert list(current(options)) == everything
-    assert values(option(options, "thought_level")) == ["default", "none", "max"]
+    assert values(option(options, "thought_level")) == ["default", "off", "max"]
     assert option(options, "thought_level")["currentValue"] == "default"
     await session.saw("config_option_update", start=start, configOptions=options)
     options = await session.set_option("model", "here/plain")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
+from anyio.streams.tls import TLSListener
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    import ssl
+    from collections.abc import AsyncGenerator, Sequence
 
-    from anyio.abc import SocketStream
+    from anyio.abc import ByteStream
 
 
 class Served(NamedTuple):
@@ -34,14 +35,16 @@ class Answer(NamedTuple):
     """Keeps the connection open, silent, after the pieces."""
     breaks: bool = False
     """Announces more than it sends, then hangs up."""
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Sequence[str] = ()
+    """More lines of the head, such as `Retry-After: 5`."""
 
 
 class HttpServer:
     """Answers every request with the next of `answers`, and remembers the requests."""
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Answer], scheme: str = "http") -> None:
         self._answers = list(answers)
+        self._scheme = scheme
         self.requests: list[Served] = []
         self.hung_up = anyio.Event()
         self.port = 0
@@ -49,9 +52,9 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
-    async def serve(self, stream: SocketStream) -> None:
+    async def serve(self, stream: ByteStream) -> None:
         async with stream:
             self.connections += 1
             reader = BufferedByteReceiveStream(stream)
@@ -61,7 +64,7 @@ class HttpServer:
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead):
                 self.hung_up.set()
 
-    async def _serve(self, stream: SocketStream, reader: BufferedByteReceiveStream) -> bool:
+    async def _serve(self, stream: ByteStream, reader: BufferedByteReceiveStream) -> bool:
         """Answers one request; whether there may be another on the connection."""
         head = (await reader.receive_until(b"\r\n\r\n", 65536)).decode()
         first, *lines = head.split("\r\n")
@@ -71,7 +74,7 @@ class HttpServer:
         self.requests.append(Served(first.split(" ")[1], headers, data))
         answer = self._answers.pop(0)
         start = f"HTTP/1.1 {answer.status}\r\nContent-Type: {answer.content_type}\r\n"
-        start += "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        start += "".join(f"{line}\r\n" for line in answer.headers)
         if answer.breaks:
             start += "Content-Length: 1000000\r\n"
         if answer.keeps:
@@ -87,14 +90,17 @@ class HttpServer:
 
 
 @asynccontextmanager
-async def http_server(*answers: Answer, port: int = 0) -> AsyncGenerator[HttpServer]:
+async def http_server(
+    *answers: Answer, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[HttpServer]:
     """Serves on a free port, or the one given, until the end of the block."""
-    server = HttpServer(answers)
+    server = HttpServer(answers, "https" if tls else "http")
     async with await anyio.create_tcp_listener(
         local_host="127.0.0.1", local_port=port, reuse_port=bool(port)
     ) as listener:
         server.port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        served = TLSListener(listener, tls, standard_compatible=False) if tls else listener
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listener.serve, server.serve)
+            tasks.start_soon(served.serve, server.serve)
             yield server
             tasks.cancel_scope.cancel()

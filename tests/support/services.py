@@ -37,8 +37,8 @@ class Service(NamedTuple):
     protocol: str
     content_type: str
     speak: Speak
-    broken: Callable[[str], bytes]
-    """In the midst of an answer: that it has failed, and why."""
+    broken: Callable[[str, str], bytes]
+    """In the midst of an answer: why it has failed, and what the service calls that."""
     keeps: Json | None
     """Something of thoughts that it wants back; None where there is no such thing."""
 
@@ -91,7 +91,10 @@ def chat_completions(events: Sequence[StreamEvent]) -> Iterator[bytes]:
             "usage": {
                 "prompt_tokens": usage.input,
                 "completion_tokens": usage.output,
-                "prompt_tokens_details": {"cached_tokens": usage.cached},
+                "prompt_tokens_details": {
+                    "cached_tokens": usage.cached,
+                    "cache_write_tokens": usage.written,
+                },
                 "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
             },
         }
@@ -127,7 +130,7 @@ def responses(events: Sequence[StreamEvent]) -> Iterator[bytes]:
     usage = _usage(events)
     counted = {
         "input_tokens": usage.input,
-        "input_tokens_details": {"cached_tokens": usage.cached},
+        "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": usage.written},
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
     }
@@ -358,23 +361,27 @@ def ollama(events: Sequence[StreamEvent]) -> Iterator[bytes]:
     )
 
 
-def _error(why: str) -> bytes:
-    return sse({"error": {"message": why, "status": "UNAVAILABLE"}})
+def _error(why: str, name: str) -> bytes:
+    return sse({"error": {"message": why, "code": name}})
 
 
-def _response_failed(why: str) -> bytes:
-    return sse({"type": "response.failed", "response": {"error": {"message": why}}})
+def _google_error(why: str, name: str) -> bytes:
+    return sse({"error": {"code": 0, "message": why, "status": name}})
 
 
-def _message_error(why: str) -> bytes:
-    return sse({"type": "error", "error": {"type": "overloaded_error", "message": why}})
+def _response_failed(why: str, name: str) -> bytes:
+    return sse({"type": "response.failed", "response": {"error": {"message": why, "code": name}}})
 
 
-def _amazon_error(why: str) -> bytes:
-    return amazon_frame("modelStreamErrorException", {"message": why}, ":exception-type")
+def _message_error(why: str, name: str) -> bytes:
+    return sse({"type": "error", "error": {"type": name, "message": why}})
 
 
-def _ollama_error(why: str) -> bytes:
+def _amazon_error(why: str, name: str) -> bytes:
+    return amazon_frame(name, {"message": why}, ":exception-type")
+
+
+def _ollama_error(why: str, _: str) -> bytes:
     return json.dumps({"error": why}).encode() + b"\n"
 
 
@@ -389,7 +396,7 @@ SERVICES = (
     Service("openai", _EVENTS, chat_completions, _error, None),
     Service("openai-responses", _EVENTS, responses, _response_failed, _CIPHER),
     Service("anthropic", _EVENTS, messages, _message_error, _SIGNED),
-    Service("gemini", _EVENTS, generate_content, _error, {"thoughtSignature": "c2lnbmVk"}),
+    Service("gemini", _EVENTS, generate_content, _google_error, {"thoughtSignature": "c2lnbmVk"}),
     Service("bedrock", _FRAMES, converse, _amazon_error, _REASONED),
     Service("ollama", _LINES, ollama, _ollama_error, None),
 )

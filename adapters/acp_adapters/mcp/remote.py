@@ -10,7 +10,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 from acp_adapters.http import conversation_client
-from acp_agent.errors import ServerError
+from acp_agent.errors import HttpError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -75,5 +75,5 @@ def _client(spec: RemoteServer) -> httpx2.AsyncClient:
         raise ServerError(f"{spec.url!r} is no http or https address")
     try:
         return conversation_client(spec.url, spec.headers)
-    except (OSError, ValueError, ImportError) as error:
+    except (HttpError, ValueError, ImportError) as error:
         raise ServerError(f"no HTTP client can be made: {error}") from error

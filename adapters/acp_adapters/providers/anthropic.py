@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
-from acp_adapters.providers.exchange import Exchange, broken_off
-from acp_adapters.providers.failures import kind_of_error
+from acp_adapters.providers.exchange import Exchange
+from acp_adapters.providers.failures import broken_off
 from acp_adapters.providers.frames import EventFrames
-from acp_adapters.providers.values import alternating, as_number, as_object, as_text, read_object, sound
+from acp_adapters.providers.thoughts import longest_answer, open_call_lacks, thinking_of
+from acp_adapters.providers.values import (
+    alternating,
+    as_number,
+    as_object,
+    as_text,
+    key_header,
+    place,
+    read_object,
+    sound,
+    united,
+    vertex,
+    without,
+)
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
-    Failed,
     Finished,
     KeptPiece,
     TextPiece,
@@ -28,7 +42,7 @@ from acp_agent.models.stream import (
 from acp_agent.models.words import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_adapters.providers.exchange import Answer, Wire
     from acp_adapters.providers.values import Json
@@ -37,8 +51,9 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model, Reason, StreamEvent
 
 VERSION = "2023-06-01"
-MAX_TOKENS = 16_384
-"""Of an answer, when the settings name no limit: the service wants one."""
+VERTEX_VERSION = "vertex-2023-10-16"
+INTERLEAVED = "interleaved-thinking-2025-05-14"
+"""Lets models that think by a budget think between calls too; those that adapt do so anyway."""
 CACHED_TURNS = 2
 """The last user messages marked for the cache; the service takes four marks, two go to the prefix."""
 _MARK: Json = {"cache_control": {"type": "ephemeral"}}
@@ -56,19 +71,29 @@ def connect(route: Route) -> Model:
 
 
 class Messages:
-    """exchange.Wire."""
+    """exchange.Wire. At Vertex AI, which its address shows, the model is part of the address."""
+
+    optional: Mapping[str, str] = MappingProxyType({"thinking.display": r"thinking\.\S*display"})
 
     def __init__(self, route: Route) -> None:
-        self.url = f"{route.base_url}/messages"
+        self._vertex = vertex(route.base_url, "anthropic")
+        if self._vertex:
+            model = f"/models/{quote(route.model, safe='@')}:streamRawPredict"
+            self.url = place(self._vertex, model)
+        else:
+            self.url = place(route.base_url, "/messages")
         self._route = route
 
     def headers(self, content: bytes) -> dict[str, str]:
-        key = self._route.key.value
-        return {
+        found = {
             "Accept": "text/event-stream",
-            "anthropic-version": VERSION,
-            **({"x-api-key": key} if key else {}),
+            **({} if self._vertex else {"anthropic-version": VERSION}),
+            **key_header(self._route, "Authorization" if self._vertex else "x-api-key"),
         }
+        by_budget = thinking_of(self._route.extra).get("type") == "enabled"
+        if by_budget and "claude" in self._route.model:
+            found["anthropic-beta"] = INTERLEAVED
+        return found
 
     def frames(self) -> EventFrames:
         return EventFrames()
@@ -77,33 +102,28 @@ class Messages:
         return MessageAnswer()
 
     def body(self, request: ModelRequest, *, sees: bool) -> Json:
-        return {"model": self._route.model, "stream": True, **message_body(self._route, request, sees=sees)}
-
-
-def message_body(route: Route, request: ModelRequest, *, sees: bool) -> Json:
-    """A request but for who is asked, which the service's resellers say elsewhere."""
-    thinks = as_text(as_object(route.extra.get("thinking")).get("type")) in ("enabled", "adaptive")
-    body: Json = {
-        "max_tokens": _room(route),
-        "system": [{"type": "text", "text": request.system, **_MARK}],
-        "messages": _marked(list(alternating(_messages(request.messages, route.name, sees=sees), "content"))),
-    }
-    if request.tools:
-        tools: list[Json] = [
-            {"name": spec.name, "description": spec.description, "input_schema": spec.parameters}
-            for spec in request.tools
-        ]
-        body["tools"] = [*tools[:-1], {**tools[-1], **_MARK}]
-    if route.temperature is not None and not thinks:  # with thinking there is no choice of it
-        body["temperature"] = route.temperature
-    return body
-
-
-def _room(route: Route) -> int:
-    """The longest answer; thoughts are part of it, and there must be room for an answer after them."""
-    budget = as_number(as_object(route.extra.get("thinking")).get("budget_tokens"))
-    wanted = route.max_tokens or MAX_TOKENS
-    return wanted if wanted > budget else budget + wanted
+        route = self._route
+        extra = dict(route.extra)
+        if thinking_of(extra).get("type") == "enabled" and open_call_lacks(request.messages, route.name):
+            extra = without(extra, "thinking")
+        thinking = thinking_of(extra)
+        body: Json = {"model": route.model, "stream": True}
+        if self._vertex:
+            body = {"anthropic_version": VERTEX_VERSION, "stream": True}
+        body["max_tokens"] = longest_answer(route, thinking)
+        if request.system:
+            body["system"] = [{"type": "text", "text": request.system, **_MARK}]
+        said = _messages(request.messages, route.name, sees=sees)
+        body["messages"] = _marked(list(alternating(said, "content")))
+        if request.tools:
+            tools: list[Json] = [
+                {"name": spec.name, "description": spec.description, "input_schema": spec.parameters}
+                for spec in request.tools
+            ]
+            body["tools"] = [*tools[:-1], {**tools[-1], **_MARK}]
+        if route.temperature is not None and thinking.get("type") in (None, "disabled"):
+            body["temperature"] = route.temperature  # with thinking there is no choice of it
+        return united(body, extra)
 
 
 # The request ---------------------------------------------------------------------------------------
@@ -126,13 +146,19 @@ def _messages(messages: Sequence[Message], model: str, *, sees: bool) -> Iterato
 
 
 def _said(turn: AssistantTurn, model: str) -> Iterator[Json]:
-    """Thoughts first, as they came; the service refuses those of other models, and empty texts."""
+    """Thoughts first, as they came.
+
+    The service refuses those of other models, those that nothing comes after, and empty texts.
+    """
+    if not turn.text.strip() and not turn.calls:
+        return
     yield from turn.kept_of(model, 0)
     if turn.text.strip():
         yield {"type": "text", "text": turn.text}
     for index, call in enumerate(turn.calls, 1):
         yield {"type": "tool_use", "id": call.id, "name": call.name, "input": sound(call.arguments)}
-        yield from turn.kept_of(model, index)
+        if index < len(turn.calls):
+            yield from turn.kept_of(model, index)
 
 
 def _piece(piece: str | Image) -> Json:
@@ -178,7 +204,7 @@ class MessageAnswer:
 
     def __init__(self) -> None:
         self.done = False
-        self.failed = False
+        self.error: object = None
         self._reason: str | None = None
         self._usage: Json = {}
         self._blocks: dict[object, _Block] = {}
@@ -204,11 +230,7 @@ class MessageAnswer:
             case "message_stop":
                 self.done = True
             case "error":
-                self.failed = True
-                error = as_object(event.get("error"))
-                said = as_text(error.get("message")) or str(error)
-                kind = kind_of_error(as_text(error.get("type")), said)
-                yield Failed(kind, f"The model's service broke off its answer: {said}", said)
+                self.error = event.get("error") or event
             case _:
                 pass  # ping, and what is yet to be invented
 

@@ -36,32 +36,40 @@ class AmazonFrames:
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._starts: dict[bytes, bytes] = {}
+        """By the headers of a frame, which are the same for most: how its object begins."""
 
-    def feed(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
         self._rest += chunk
-        return list(self._complete())
+        while len(self._rest) >= _PRELUDE.size:
+            total, size, check = _PRELUDE.unpack_from(self._rest)
+            if zlib.crc32(self._rest[: _PRELUDE.size - _MARK_BYTES]) != check:
+                raise ValueError("an event whose beginning is damaged")
+            if total > MAX_FRAME_BYTES:
+                raise FrameTooLarge(f"an event over {MAX_FRAME_BYTES >> 20} MiB")
+            if total < _PRELUDE.size + size + _MARK_BYTES:
+                raise ValueError("an event whose headers have no end")
+            if len(self._rest) < total:
+                return
+            frame = self._rest[:total]
+            del self._rest[:total]
+            if zlib.crc32(frame[:-_MARK_BYTES]) != int.from_bytes(frame[-_MARK_BYTES:], "big"):
+                raise ValueError("an event that is damaged")
+            content = _PRELUDE.size + size
+            start = self._start(bytes(frame[_PRELUDE.size : content]))
+            yield b"%s%s}" % (start, frame[content:-_MARK_BYTES] or b"{}")
 
     def finish(self) -> list[bytes]:
         if self._rest:
             raise ValueError("it ends in the midst of an event")
         return []
 
-    def _complete(self) -> Iterator[bytes]:
-        while len(self._rest) >= _PRELUDE.size:
-            total, headers, check = _PRELUDE.unpack_from(self._rest)
-            if zlib.crc32(self._rest[: _PRELUDE.size - _MARK_BYTES]) != check:
-                raise ValueError("an event whose beginning is damaged")
-            if total > MAX_FRAME_BYTES:
-                raise FrameTooLarge(f"an event over {MAX_FRAME_BYTES >> 20} MiB")
-            if len(self._rest) < total:
-                return
-            frame = bytes(self._rest[:total])
-            del self._rest[:total]
-            if zlib.crc32(frame[:-_MARK_BYTES]) != int.from_bytes(frame[-_MARK_BYTES:], "big"):
-                raise ValueError("an event that is damaged")
-            start = _PRELUDE.size + headers
-            name = _name(dict(_headers(frame[_PRELUDE.size : start])))
-            yield b"{%s:%s}" % (json.dumps(name).encode(), frame[start:-_MARK_BYTES] or b"{}")
+    def _start(self, headers: bytes) -> bytes:
+        start = self._starts.get(headers)
+        if start is None:
+            name = json.dumps(_name(dict(_headers(headers))))
+            start = self._starts[headers] = b"{%s:" % name.encode()
+        return start
 
 
 def _name(headers: dict[str, str]) -> str:

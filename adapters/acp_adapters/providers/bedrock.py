@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlsplit
 
 from acp_adapters.providers.aws import AmazonFrames, credentials, signed
-from acp_adapters.providers.exchange import Exchange, broken_off
-from acp_adapters.providers.failures import kind_of_error
-from acp_adapters.providers.values import alternating, as_number, as_object, as_text, read_object, sound
+from acp_adapters.providers.exchange import Exchange
+from acp_adapters.providers.failures import broken_off
+from acp_adapters.providers.thoughts import longest_answer, open_call_lacks, thinking_of
+from acp_adapters.providers.values import (
+    alternating,
+    as_number,
+    as_object,
+    as_text,
+    place,
+    read_object,
+    sound,
+    united,
+    without,
+)
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
-    Failed,
     Finished,
     KeptPiece,
     TextPiece,
@@ -29,7 +40,7 @@ from acp_agent.models.stream import (
 from acp_agent.models.words import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_adapters.providers.exchange import Answer, Wire
     from acp_adapters.providers.values import Json
@@ -40,8 +51,12 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 _REGION = re.compile(r"\b([a-z]{2}(?:-[a-z]+)+-\d)\b")
 _MARK: Json = {"cachePoint": {"type": "default"}}
-_CACHES = ("anthropic.", "amazon.nova")
+_CACHES = ("anthropic.claude", "amazon.nova")
 """In the names of models for which a request may mark what is to be kept; others refuse it."""
+_CACHES_TOOLS = "anthropic.claude"
+CACHED_TURNS = 2
+"""The last user messages marked for the cache; the service takes four marks, two go to the prefix."""
+_FIELDS = "additionalModelRequestFields"
 _REASONS: dict[str, Reason] = {
     "tool_use": "tools",
     "max_tokens": "length",
@@ -59,8 +74,10 @@ def connect(route: Route) -> Model:
 class Converse:
     """exchange.Wire. The key is sent as a token, or signs the request when it is `ID:SECRET`."""
 
+    optional: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self, route: Route) -> None:
-        self.url = f"{route.base_url}/model/{quote(route.model, safe='')}/converse-stream"
+        self.url = place(route.base_url, f"/model/{quote(route.model, safe='')}/converse-stream")
         self._route = route
 
     def headers(self, content: bytes) -> dict[str, str]:
@@ -79,35 +96,48 @@ class Converse:
         return _Answer()
 
     def body(self, request: ModelRequest, *, sees: bool) -> Json:
-        mark = [_MARK] if any(part in self._route.model for part in _CACHES) else []
-        body: Json = {
-            "system": [{"text": request.system}, *mark],
-            "messages": list(
-                alternating(_messages(request.messages, self._route.name, sees=sees), "content")
-            ),
-        }
+        route = self._route
+        mark = [_MARK] if any(part in route.model for part in _CACHES) else []
+        said = _messages(request.messages, route.name, sees=sees)
+        messages = list(alternating(said, "content"))
+        body: Json = {"messages": _marked(messages) if mark else messages}
+        if request.system:
+            body["system"] = [{"text": request.system}, *mark]
         if request.tools:
-            body["toolConfig"] = {
-                "tools": [
-                    *(
-                        {
-                            "toolSpec": {
-                                "name": spec.name,
-                                "description": spec.description,
-                                "inputSchema": {"json": spec.parameters},
-                            }
-                        }
-                        for spec in request.tools
-                    ),
-                    *mark,
-                ]
-            }
+            tools: list[Json] = [
+                {
+                    "toolSpec": {
+                        "name": spec.name,
+                        "description": spec.description,
+                        "inputSchema": {"json": spec.parameters},
+                    }
+                }
+                for spec in request.tools
+            ]
+            body["toolConfig"] = {"tools": [*tools, *(mark if _CACHES_TOOLS in route.model else ())]}
+        return self._thinking(body, request)
+
+    def _thinking(self, body: Json, request: ModelRequest) -> Json:
+        """`body` with what is said of thinking, and what depends on it."""
+        route, extra = self._route, dict(self._route.extra)
+        thinking = thinking_of(as_object(extra.get(_FIELDS)))
+        if thinking.get("type") == "enabled" and open_call_lacks(request.messages, route.name):
+            extra, thinking = without(extra, f"{_FIELDS}.thinking"), {}
         settings: Json = {}
-        if self._route.max_tokens is not None:
-            settings["maxTokens"] = self._route.max_tokens
-        if self._route.temperature is not None:
-            settings["temperature"] = self._route.temperature
-        return {**body, "inferenceConfig": settings} if settings else body
+        if route.max_tokens is not None or thinking.get("type") == "enabled":
+            settings["maxTokens"] = longest_answer(route, thinking)
+        if route.temperature is not None and thinking.get("type") in (None, "disabled"):
+            settings["temperature"] = route.temperature
+        return united({**body, "inferenceConfig": settings} if settings else body, extra)
+
+
+def _marked(messages: list[Json]) -> list[Json]:
+    """With marks for the cache behind the last messages of the user."""
+    users = [at for at, message in enumerate(messages) if message["role"] == "user"]
+    for at in users[-CACHED_TURNS:]:
+        content = cast("list[Json]", messages[at]["content"])
+        messages[at] = {**messages[at], "content": [*content, _MARK]}
+    return messages
 
 
 def _messages(messages: Sequence[Message], model: str, *, sees: bool) -> Iterator[tuple[str, list[Json]]]:
@@ -127,13 +157,16 @@ def _messages(messages: Sequence[Message], model: str, *, sees: bool) -> Iterato
 
 
 def _said(turn: AssistantTurn, model: str) -> Iterator[Json]:
+    """Thoughts that nothing comes after are refused, and empty texts."""
+    if not turn.text.strip() and not turn.calls:
+        return
     for data in turn.kept_of(model, 0):
         yield {"reasoningContent": data}
     if turn.text.strip():
         yield {"text": turn.text}
     for index, call in enumerate(turn.calls, 1):
         yield {"toolUse": {"toolUseId": call.id, "name": call.name, "input": sound(call.arguments)}}
-        for data in turn.kept_of(model, index):
+        for data in turn.kept_of(model, index) if index < len(turn.calls) else ():
             yield {"reasoningContent": data}
 
 
@@ -149,7 +182,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self.done = False
-        self.failed = False
+        self.error: object = None
         self._reason: str | None = None
         self._usage: Usage | None = None
         self._slots: dict[object, int] = {}
@@ -174,11 +207,7 @@ class _Answer:
                     self._usage = _usage(as_object(event.get("usage")))
                     self.done = True
                 case _ if kind.endswith(("Exception", "Error")):
-                    self.failed = True
-                    said = as_text(event.get("message")) or kind
-                    yield Failed(
-                        kind_of_error(kind, said), f"The model's service broke off its answer: {said}", said
-                    )
+                    self.error = {"code": kind, "message": as_text(event.get("message")) or kind}
                     return
                 case _:
                     pass

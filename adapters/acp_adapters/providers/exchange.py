@@ -6,30 +6,33 @@ The connection, the deadlines and what can go wrong are the same for all of them
 
 from __future__ import annotations
 
-import contextlib
 import json
+import re
+import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
-import anyio
-import httpx
-
-from acp_adapters.http import CONNECT_LIMIT_S, client_for
+from acp_adapters.http import Outgoing, sent
 from acp_adapters.providers.failures import (
-    failure_of,
-    network_failure,
+    Refusal,
+    broken,
+    no_stream,
+    not_reached,
+    refused,
     refuses_images,
-    said_by,
     without_images,
 )
 from acp_adapters.providers.frames import FrameTooLarge
-from acp_adapters.providers.values import united
+from acp_adapters.providers.values import without
 from acp_agent.content import Image
+from acp_agent.errors import HttpError
 from acp_agent.models.messages import UserTurn
 from acp_agent.models.stream import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
+    from acp_adapters.http import Reply
     from acp_adapters.providers.frames import Frames
     from acp_adapters.providers.values import Json
     from acp_agent.models.messages import ModelRequest
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model, StreamEvent
 
 ERROR_BODY_BYTES = 64 * 1024
+ERROR_BODY_LIMIT_S = 10.0
+END_BYTES = 64 * 1024
 END_LIMIT_S = 0.1
 """How long the end of the connection's answer may take after the end of the model's."""
 
@@ -46,8 +51,8 @@ class Answer(Protocol):
 
     done: bool
     """The model has ended its answer; nothing that follows counts."""
-    failed: bool
-    """The last event was a Failed."""
+    error: object
+    """What the service said in place of the rest of its answer; None as long as nothing is wrong."""
 
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         """The events that one frame stands for. What is not known is passed over. Raises ValueError."""
@@ -66,11 +71,18 @@ class Wire(Protocol):
         """Where requests are posted."""
         ...
 
+    @property
+    def optional(self) -> Mapping[str, str]:
+        """What a request can do without: dotted names in its body, and how services name it in refusals."""
+        ...
+
     def headers(self, content: bytes) -> Mapping[str, str]:
         """Those of the protocol for a request with this content, the key among them."""
         ...
 
-    def body(self, request: ModelRequest, *, sees: bool) -> Json: ...
+    def body(self, request: ModelRequest, *, sees: bool) -> Json:
+        """All of it, what the route says beside the usual included."""
+        ...
 
     def frames(self) -> Frames:
         """What takes the bytes of an answer apart."""
@@ -82,42 +94,47 @@ class Wire(Protocol):
 class Exchange:
     """models.stream.Model over a wire protocol."""
 
-    def __init__(self, route: Route, wire: Wire) -> None:
+    def __init__(self, route: Route, wire: Wire, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since 1970."""
         self.name = route.name
         self.window = route.window
         self.sees = route.vision
         self._route = route
         self._wire = wire
-        self._timeout = httpx.Timeout(None, connect=CONNECT_LIMIT_S, read=route.silence_limit_s)
+        self._clock = clock
+        self._left_out: set[str] = set()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         try:
-            body = united(self._wire.body(request, sees=self.sees), self._route.extra)
-            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-            content = text.encode("utf-8", "replace")
-            url = self._wire.url
-            built = client_for(url).build_request(
-                "POST",
-                url,
-                content=content,
-                headers={**request.trace, **self._headers(content)},
-                timeout=self._timeout,
-            )
-            with anyio.fail_after(self._route.request_limit_s):
-                response = await client_for(url).send(built, stream=True)
-            try:
-                async for event in self._events(response, pictured=_pictured(request)):
-                    yield event
-            finally:
-                with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                    await response.aclose()
-        except TimeoutError:
-            yield Failed("timeout", f"{self.name} did not answer within {self._route.request_limit_s:g} s.")
-        except httpx.HTTPError as error:
-            yield network_failure(self.name, self._route.base_url, error)
-        except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
-            what = "Check base_url, the headers, and the environment's proxy and SSL_CERT_FILE"
-            yield Failed("request", f"{self.name} cannot be asked: {error}. {what}.")
+            while True:
+                async with sent(self._outgoing(request)) as reply:
+                    if reply.ok:
+                        async with aclosing(self._events(reply)) as events:
+                            async for event in events:
+                                yield event
+                        return
+                    failed = await self._refused(reply, pictured=_pictured(request))
+                if not self._can_do_without(reply.status, failed):
+                    yield failed
+                    return
+        except HttpError as error:
+            yield not_reached(self.name, error)
+        except (ValueError, RecursionError) as error:
+            yield Failed("request", f"{self.name} cannot be asked: {error}. Check base_url and the headers.")
+
+    def _outgoing(self, request: ModelRequest) -> Outgoing:
+        body = self._wire.body(request, sees=self.sees)
+        for name in self._left_out:
+            body = without(body, name)
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return Outgoing(
+            self._wire.url,
+            {**request.trace, **self._headers(content)},
+            content,
+            begin_s=self._route.request_limit_s,
+            silence_s=self._route.silence_limit_s,
+            insecure=self._route.insecure,
+        )
 
     def _headers(self, content: bytes) -> dict[str, str]:
         """Those of the settings count more than the protocol's own."""
@@ -128,65 +145,54 @@ class Exchange:
             **self._route.headers,
         }
 
-    async def _events(self, response: httpx.Response, *, pictured: bool) -> AsyncGenerator[StreamEvent]:
-        if not response.is_success:
-            failed = failure_of(self.name, self._route, response, await self._error_body(response))
-            if self.sees and pictured and refuses_images(response.status_code, failed):
-                # The conversation holds the image and every request repeats it: none would be answered.
-                self.sees = False
-                failed = without_images(self.name, self._route, failed)
-            yield failed
-            return
+    async def _refused(self, reply: Reply, *, pictured: bool) -> Failed:
+        refusal = await self._refusal(reply)
+        failed = refused(self.name, self._route, refusal, self._clock())
+        if self.sees and pictured and refuses_images(reply.status, failed):
+            # The conversation holds the image and every request repeats it: none would be answered.
+            self.sees = False
+            failed = without_images(self.name, self._route, failed)
+        return failed
+
+    def _can_do_without(self, status: int, failed: Failed) -> bool:
+        """Whether it was refused for something that can be left out, which it is from now on."""
+        if status not in (400, 422) or failed.kind != "request":
+            return False
+        for name, sign in self._wire.optional.items():
+            if name not in self._left_out and re.search(sign, failed.details, re.IGNORECASE):
+                self._left_out.add(name)
+                return True
+        return False
+
+    async def _refusal(self, reply: Reply) -> Refusal:
+        body = await reply.read(ERROR_BODY_BYTES, ERROR_BODY_LIMIT_S)
+        return Refusal(reply.status, reply.headers, body.decode("utf-8", "replace"))
+
+    async def _events(self, reply: Reply) -> AsyncGenerator[StreamEvent]:
         frames, answer = self._wire.frames(), self._wire.answer()
-        kind = response.headers.get("content-type", frames.content_type)
+        kind = reply.headers.get("content-type", frames.content_type)
         if frames.content_type not in kind and ("json" in kind or "html" in kind):
-            said = said_by(await self._error_body(response))
-            yield Failed(
-                "protocol", f"{self.name} answered with {kind}, not a stream: {said}. Check base_url."
-            )
+            yield no_stream(self.name, self._route, kind, await self._refusal(reply), self._clock())
             return
-        chunks = response.aiter_bytes()
-        while True:
-            try:
-                chunk = await anext(chunks, b"")
-            except httpx.ReadTimeout:
-                limit = self._route.silence_limit_s
-                yield Failed("timeout", f"{self.name} stopped answering: nothing came for {limit:g} s.")
-                return
+        chunk = b"."
+        while chunk:
+            chunk = await anext(reply.pieces, b"")
             try:
                 for data in frames.feed(chunk) if chunk else frames.finish():
                     for event in answer.take(data):
                         yield event
-                    if answer.failed:
+                    if answer.error is not None:
+                        yield broken(self.name, self._route, answer.error, self._clock())
                         return
+                    if answer.done:
+                        chunk = b""
+                        break
             except (FrameTooLarge, ValueError, RecursionError) as error:
                 yield Failed("protocol", f"{self.name} sent something that cannot be read: {error}")
                 return
-            if not chunk or answer.done:
-                yield answer.finish(self.name)
-                await _read_to_end(chunks)
-                return
-
-    async def _error_body(self, response: httpx.Response) -> str:
-        found = b""
-        with anyio.move_on_after(self._route.request_limit_s):
-            async for chunk in response.aiter_bytes():
-                found += chunk
-                if len(found) > ERROR_BODY_BYTES:
-                    break
-        return found.decode("utf-8", "replace")
-
-
-def broken_off(name: str) -> Failed:
-    """The failure of an answer whose stream ended before the model did."""
-    return Failed("network", f"{name} broke off in the middle of its answer. Send the prompt again.")
-
-
-async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
-    """Only a connection whose answer has been read to its end can be used again."""
-    with anyio.move_on_after(END_LIMIT_S), contextlib.suppress(httpx.HTTPError):
-        async for _ in chunks:
-            pass
+        # What ends here may hold the connection's end: only one that is read to it can be used again.
+        yield answer.finish(self.name)
+        await reply.read(END_BYTES, END_LIMIT_S)
 
 
 def _pictured(request: ModelRequest) -> bool:

@@ -2,50 +2,97 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
-
+from acp_adapters.providers.kinds import kind_of
+from acp_adapters.providers.saying import said_by, said_in
+from acp_adapters.providers.values import as_object
+from acp_adapters.providers.waiting import wait_of
+from acp_agent.errors import HttpError, NotAsked, TookTooLong
+from acp_agent.models.passing import in_headers
 from acp_agent.models.stream import Failed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import FailureKind
 
 EXCERPT_CHARACTERS = 500
-_CONTEXT_WORDS = (
-    "context length",
-    "context_length",
-    "maximum context",
-    "too many tokens",
-    "prompt is too long",
-)
+SHORTEST_SECRET = 8
+"""Characters. Shorter parts of a key cannot be told from words."""
+_WAITED_FOR = frozenset[str](("rate_limit", "overloaded", "server", "timeout"))
 
 
-def failure_of(name: str, route: Route, response: httpx.Response, body: str) -> Failed:
-    """The failure that an HTTP answer other than 200 stands for."""
-    status, said = response.status_code, said_by(body)
-    if route.key.value:
-        said = said.replace(route.key.value, "[the key]")
-    kind = _kind(status, said)
-    what = _ADVICE[kind].format(key=route.key.source)
-    if kind == "request" and status != 404:
-        what = _level_refused(route, said.lower()) or what
-    if kind == "rate_limit" and (wait := response.headers.get("retry-after")):
-        what = f"{what} It asks to wait {wait} s."
-    return Failed(kind, f"{name} refused the request ({status}): {said or 'no reason given'}. {what}", said)
+class Refusal(NamedTuple):
+    """An HTTP answer that is no success."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: str
 
 
-def _level_refused(route: Route, said: str) -> str:
-    """What to do when it is the thought level that was refused, or the lack of one."""
-    if route.extra:
-        words = (*route.extra, "reasoning", "thinking")
-        return "Set the thought level to default." if any(word in said for word in words) else ""
-    return "Set the thought level to none, or choose another model." if "reasoning_effort" in said else ""
+def refused(name: str, route: Route, refusal: Refusal, now: float) -> Failed:
+    """The failure that a refusal stands for; `now` in seconds since 1970."""
+    said = said_in(refusal.body)
+    if not said.names and (error := refusal.headers.get("x-amzn-errortype")):
+        said = said._replace(names=(error.partition(":")[0].lower(),))
+    wait = wait_of(refusal.headers, said, now)
+    kind = kind_of(refusal.status, said, wait)
+    seconds = wait.seconds if kind in _WAITED_FOR else None
+    words = _excerpt(said.words, route)
+    headline = f"{_HEADLINES[kind].format(name=name)} ({refusal.status})"
+    if 300 <= refusal.status < 400:
+        headline = f"{name} is somewhere else ({refusal.status})"
+        words = words or f"go to {refusal.headers.get('location', '').partition('?')[0][:200]}"
+    hint = _hint(kind, route, words, seconds)
+    return Failed(kind, f"{headline}: {words or 'no reason given'}. {hint}", words, seconds)
 
+
+def broken(name: str, route: Route, error: object, now: float) -> Failed:
+    """The failure that a piece of JSON in the midst of an answer stands for."""
+    said = said_by(error)
+    wait = wait_of({}, said, now)
+    kind = kind_of(None, said, wait)
+    seconds = wait.seconds if kind in _WAITED_FOR else None
+    words = _excerpt(said.words, route)
+    hint = _hint(kind, route, words, seconds)
+    return Failed(kind, f"{name} broke off its answer: {words or 'no reason given'}. {hint}", words, seconds)
+
+
+def no_stream(name: str, route: Route, kind: str, refusal: Refusal, now: float) -> Failed:
+    """The failure of an answer that is a success by its status and something else by its content."""
+    said = said_in(refusal.body)
+    words = _excerpt(said.words, route)
+    if said.is_page or as_object(said.data).get("error"):
+        wait = wait_of(refusal.headers, said, now)
+        found = kind_of(None, said, wait)
+        if found != "server" or said.status or _GATEWAY.match(said.words):
+            seconds = wait.seconds if found in _WAITED_FOR else None
+            message = f"{name} sent no answer: {words}. {_hint(found, route, words, seconds)}"
+            return Failed(found, message, words, seconds)
+    message = f"{name} answered with {kind}, not a stream: {words or 'nothing'}. Check base_url."
+    return Failed("protocol", message, words)
+
+
+def not_reached(name: str, error: HttpError) -> Failed:
+    """The failure of a request that did not get there, or whose answer did not get here."""
+    if isinstance(error, NotAsked):
+        return Failed("request", f"{name} cannot be asked. {error}", str(error))
+    if isinstance(error, TookTooLong):
+        return Failed("timeout", f"{name} takes too long: {error}. Send the prompt again.", str(error))
+    message = f"{name} is out of reach: {error}. Is it running, and is the network up?"
+    return Failed("network", message, str(error))
+
+
+def broken_off(name: str) -> Failed:
+    """The failure of an answer whose stream ended before the model did."""
+    return Failed("network", f"{name} broke off in the middle of its answer. Send the prompt again.")
+
+
+# Images ---------------------------------------------------------------------------------------------
 
 _REFUSING = frozenset({400, 404, 415, 422, 500, 501})
 """Services differ: llama.cpp says 500 to an image that it cannot take, OpenRouter 404."""
@@ -70,79 +117,74 @@ def without_images(name: str, route: Route, failed: Failed) -> Failed:
     )
 
 
-def _is_overflow(said: str) -> bool:
-    return any(words in said.lower() for words in _CONTEXT_WORDS)
+# Words ----------------------------------------------------------------------------------------------
 
-
-_ADVICE: dict[FailureKind, str] = {
+_GATEWAY = re.compile(r"(?:error )?5\d\d\b|bad gateway|gateway time-?out|service unavailable", re.IGNORECASE)
+_HEADLINES: dict[FailureKind, str] = {
+    "auth": "{name} does not take the key",
+    "billing": "{name} wants the account to be paid",
+    "rate_limit": "{name} has been asked too much",
+    "overloaded": "{name} has too much to do",
+    "context_length": "The conversation is too long for {name}",
+    "network": "{name} is out of reach",
+    "timeout": "{name} takes too long",
+    "server": "{name} is in trouble",
+    "not_found": "There is no {name}",
+    "request": "{name} refused the request",
+    "protocol": "{name} cannot be understood",
+}
+_HINTS: dict[FailureKind, str] = {
     "auth": "Check the key ({key}) and that the account may use this model.",
-    "rate_limit": "Wait and send the prompt again, or choose another model.",
-    "context_length": "The conversation is too long for the model: start a new one or choose a larger model.",
-    "server": "The service is in trouble; send the prompt again later.",
+    "billing": "See to the account at the service (key: {key}), or choose another model.",
+    "rate_limit": "Wait {wait}and send the prompt again, or choose another model.",
+    "overloaded": "Send the prompt again {wait}later, or choose another model.",
+    "context_length": "Shorten it with /compact, start a new one or choose a larger model.",
+    "network": "Send the prompt again.",
+    "timeout": "Send the prompt again.",
+    "server": "The service is in trouble; send the prompt again {wait}later.",
+    "not_found": "Check the model's name, of which `acp-agent models` has a list, and base_url.",
     "request": "Check the model's name and base_url in the settings.",
+    "protocol": "Check base_url.",
 }
 
 
-def _kind(status: int, said: str) -> FailureKind:
-    if _is_overflow(said):
-        return "context_length"
-    if status in (401, 402, 403):
-        return "auth"
-    if status == 429:
-        return "rate_limit"
-    return "server" if status >= 500 else "request"
+def _hint(kind: FailureKind, route: Route, words: str, seconds: float | None) -> str:
+    if kind == "request" and (found := _setting_refused(route, words.lower())):
+        return found
+    wait = f"{_in_words(seconds)} " if seconds else ""
+    return _HINTS[kind].format(key=route.key.source, wait=wait)
 
 
-_KINDS: dict[str, FailureKind] = {
-    "authentication_error": "auth",
-    "permission_error": "auth",
-    "billing_error": "auth",
-    "rate_limit_error": "rate_limit",
-    "request_too_large": "context_length",
-    "invalid_request_error": "request",
-    "not_found_error": "request",
-    "rate_limit_exceeded": "rate_limit",
-    "insufficient_quota": "auth",
-    "context_length_exceeded": "context_length",
-    "invalid_prompt": "request",
-    "RESOURCE_EXHAUSTED": "rate_limit",
-    "INVALID_ARGUMENT": "request",
-    "PERMISSION_DENIED": "auth",
-    "UNAUTHENTICATED": "auth",
-    "throttlingException": "rate_limit",
-    "validationException": "request",
-    "accessDeniedException": "auth",
-}
+def _setting_refused(route: Route, words: str) -> str:
+    """What to do when it is a setting that was refused, such as the thought level, or the lack of one."""
+    if "temperature" in words and route.temperature is not None:
+        return "Take temperature out of the settings, or choose another model."
+    if route.extra:
+        told = (*route.extra, "reasoning", "thinking", "effort")
+        return "Set the thought level to default." if any(word.lower() in words for word in told) else ""
+    return "Set the thought level to off, or choose another model." if "reasoning_effort" in words else ""
 
 
-def kind_of_error(name: str, said: str) -> FailureKind:
-    """What went wrong, by the name that a service gives it in the midst of an answer."""
-    if _is_overflow(said):
-        return "context_length"
-    return _KINDS.get(name, "server")
+def _in_words(seconds: float) -> str:
+    """A time to wait, no more exact than a person needs it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    hours = round(seconds / 3600)
+    return f"{hours} h" if hours < 48 else f"{round(hours / 24)} days"
 
 
-def said_by(body: str) -> str:
-    """The service's own message, out of the usual places."""
-    try:
-        data: object = json.loads(body)
-    except (ValueError, RecursionError):
-        data = None
-    while isinstance(data, dict):
-        inner = cast("dict[str, object]", data)
-        data = inner.get("error") or inner.get("message") or inner.get("detail")
-    text = data if isinstance(data, str) else body
-    return " ".join(text.split())[:EXCERPT_CHARACTERS].rstrip(".")
+def _excerpt(words: str, route: Route) -> str:
+    """What the service said, without the secrets that it was sent."""
+    for secret in _secrets(route):
+        words = words.replace(secret, "[the key]")
+    return words[:EXCERPT_CHARACTERS].rstrip(". ")
 
 
-def network_failure(name: str, base_url: str, error: httpx.HTTPError) -> Failed:
-    """The failure of a connection that could not be made or did not hold."""
-    parts = urlsplit(base_url)
-    where = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-    said = str(error) or type(error).__name__
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        message = f"{name} cannot be reached at {where}: {said}. Is it running, and is the network up?"
-    else:
-        message = f"The connection to {name} at {where} broke: {said}. Send the prompt again."
-    kind: FailureKind = "timeout" if isinstance(error, httpx.TimeoutException) else "network"
-    return Failed(kind, message, said)
+def _secrets(route: Route) -> Iterator[str]:
+    key = route.key.value
+    if key:
+        yield key
+        yield from (part for part in key.split(":") if SHORTEST_SECRET <= len(part) < len(key))
+    yield from (value for value in in_headers(route.headers) if len(value) >= SHORTEST_SECRET)

@@ -6,7 +6,10 @@ U+2028 that models write.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -16,13 +19,16 @@ class FrameTooLarge(ValueError):
 
 
 class Frames(Protocol):
-    """Feed it bytes; it gives the content of each frame that is complete. Both raise ValueError."""
+    """Feed it bytes; it gives the content of each frame that is complete.
+
+    Both raise ValueError, once what came before has been given.
+    """
 
     content_type: str
 
-    def feed(self, chunk: bytes) -> list[bytes]: ...
+    def feed(self, chunk: bytes) -> Iterable[bytes]: ...
 
-    def finish(self) -> list[bytes]:
+    def finish(self) -> Iterable[bytes]:
         """What the end of the stream completes."""
         ...
 

@@ -6,11 +6,12 @@ Sources: Google's API reference for generateContent, thinking and thought signat
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from acp_adapters.providers.exchange import Exchange, broken_off
-from acp_adapters.providers.failures import kind_of_error
+from acp_adapters.providers.exchange import Exchange
+from acp_adapters.providers.failures import broken_off
 from acp_adapters.providers.frames import EventFrames
 from acp_adapters.providers.values import (
     alternating,
@@ -18,8 +19,12 @@ from acp_adapters.providers.values import (
     as_number,
     as_object,
     as_text,
+    key_header,
+    place,
     read_object,
     sound,
+    united,
+    vertex,
 )
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
@@ -36,7 +41,7 @@ from acp_agent.models.stream import (
 from acp_agent.models.words import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_adapters.providers.exchange import Answer, Wire
     from acp_adapters.providers.values import Json
@@ -56,6 +61,7 @@ _REASONS: dict[str, Reason] = {
     "SPII": "refusal",
     "IMAGE_SAFETY": "refusal",
 }
+_BROKEN_CALLS = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"})
 
 
 def connect(route: Route) -> Model:
@@ -66,17 +72,20 @@ def connect(route: Route) -> Model:
 class GenerateContent:
     """exchange.Wire."""
 
+    optional: Mapping[str, str] = MappingProxyType(
+        {"generationConfig.thinkingConfig.includeThoughts": r"include_?thoughts"}
+    )
+
     def __init__(self, route: Route) -> None:
-        model = quote(route.model.removeprefix("models/"), safe="")
-        self.url = f"{route.base_url}/models/{model}:streamGenerateContent?alt=sse"
+        model = quote(route.model.removeprefix("models/"), safe="@")
+        base_url = vertex(route.base_url, "google") or route.base_url
+        self.url = place(base_url, f"/models/{model}:streamGenerateContent", "alt=sse")
         self._route = route
 
     def headers(self, content: bytes) -> dict[str, str]:
-        key = self._route.key.value
-        if key is None:
-            return {}
         # Keys of AI Studio are no tokens of OAuth, which Vertex AI wants.
-        return {"Authorization": f"Bearer {key}"} if "/projects/" in self.url else {"x-goog-api-key": key}
+        is_vertex = vertex(self._route.base_url, "google") is not None
+        return key_header(self._route, "Authorization" if is_vertex else "x-goog-api-key")
 
     def frames(self) -> EventFrames:
         return EventFrames()
@@ -106,7 +115,7 @@ class GenerateContent:
             settings["maxOutputTokens"] = self._route.max_tokens
         if self._route.temperature is not None:
             settings["temperature"] = self._route.temperature
-        return {**body, "generationConfig": settings} if settings else body
+        return united({**body, "generationConfig": settings} if settings else body, self._route.extra)
 
 
 def _contents(
@@ -152,18 +161,15 @@ class _Answer:
 
     def __init__(self) -> None:
         self.done = False
-        self.failed = False
+        self.error: object = None
         self._reason: str | None = None
         self._usage: Usage | None = None
         self._calls = 0
 
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         chunk = read_object(data)
-        if error := as_object(chunk.get("error")):
-            self.failed = True
-            said = as_text(error.get("message")) or str(error)
-            kind = kind_of_error(as_text(error.get("status")), said)
-            yield Failed(kind, f"The model's service broke off its answer: {said}", said)
+        if error := chunk.get("error"):
+            self.error = error
             return
         if usage := as_object(chunk.get("usageMetadata")):
             self._usage = _usage(usage)
@@ -189,7 +195,7 @@ class _Answer:
     def finish(self, name: str) -> StreamEvent:
         if self._reason is None:
             return broken_off(name)
-        if self._reason == "MALFORMED_FUNCTION_CALL" and not self._calls:
+        if self._reason in _BROKEN_CALLS and not self._calls:
             return Failed("protocol", f"{name} wrote a tool call that its service could not read. Try again.")
         usual: Reason = "tools" if self._calls else "end"
         return Finished(_REASONS.get(self._reason, usual), self._usage)

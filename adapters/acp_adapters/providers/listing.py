@@ -9,13 +9,10 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-import anyio
-import httpx
-
-from acp_adapters.http import client_for
+from acp_adapters.http import Outgoing, fetch
 from acp_adapters.providers.failures import said_by
 from acp_adapters.providers.values import Json, as_list, as_object, as_text
-from acp_agent.errors import ModelError
+from acp_agent.errors import HttpError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
     from acp_agent.models.routes import Route
 
 LIST_LIMIT_S = 20.0
-LARGEST_LIST = 16 << 20
-"""Bytes. OpenRouter's list, the longest, has about one MiB."""
 LOOK_LIMIT_S = 0.5
 """Something on this machine answers at once or is not there."""
 VERSION = "2023-06-01"
@@ -49,7 +44,8 @@ async def listed(route: Route) -> Mapping[str, Json]:
         raise ModelError(f"{route.alias} cannot be asked for its models. List them in the settings: models.")
     base_url = route.base_url.removesuffix("/v1") if path == _TAGS else route.base_url
     try:
-        found = await _got(f"{base_url}{path}", {**_key_headers(route), **route.headers}, LIST_LIMIT_S)
+        headers = {**_key_headers(route), **route.headers}
+        found = await _got(f"{base_url}{path}", headers, LIST_LIMIT_S, insecure=route.insecure)
     except ModelError as error:
         said = str(error).replace(route.key.value, "…") if route.key.value else str(error)
         raise ModelError(f"{route.alias} does not list its models at {base_url}: {said}") from None
@@ -68,23 +64,18 @@ async def installed(base_url: str) -> Sequence[str]:
     return list(dict(_of_ollama(found)))
 
 
-async def _got(url: str, headers: Mapping[str, str], limit_s: float) -> Json:
+async def _got(url: str, headers: Mapping[str, str], limit_s: float, *, insecure: bool = False) -> Json:
     """The object at `url`, or a list as its `data`. Raises ModelError saying what came instead."""
-    body = b""
+    asked = Outgoing(url, headers, method="GET", insecure=insecure)
     try:
-        with anyio.fail_after(limit_s):
-            async with client_for(url).stream("GET", url, headers=headers, timeout=limit_s) as response:
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > LARGEST_LIST:
-                        raise ModelError("it is too long")
-        if not response.is_success:
-            raise ModelError(f"{response.status_code}: {said_by(body.decode('utf-8', 'replace'))}")
-        data: object = json.loads(body)
-    except TimeoutError:
-        raise ModelError(f"there was no answer within {limit_s:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, OSError, ImportError) as error:
-        raise ModelError(str(error) or type(error).__name__) from error
+        answer = await fetch(asked, limit_s)
+        if not answer.ok:
+            raise ModelError(f"{answer.status}: {said_by(answer.body.decode('utf-8', 'replace'))}")
+        data: object = json.loads(answer.body)
+    except HttpError as error:
+        raise ModelError(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"it is no JSON: {error}") from error
     return {"data": data} if isinstance(data, list) else as_object(data)
 
 

@@ -6,17 +6,28 @@ Source: Ollama's API reference for /api/chat, thinking and tool calling.
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from acp_adapters.providers.exchange import Exchange, broken_off
+from acp_adapters.providers.exchange import Exchange
+from acp_adapters.providers.failures import broken_off
 from acp_adapters.providers.frames import LineFrames
-from acp_adapters.providers.values import as_list, as_number, as_object, as_text, read_object, sound
+from acp_adapters.providers.values import (
+    as_list,
+    as_number,
+    as_object,
+    as_text,
+    key_header,
+    place,
+    read_object,
+    sound,
+    united,
+)
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
-    Failed,
     Finished,
     TextPiece,
     ThoughtPiece,
@@ -25,7 +36,7 @@ from acp_agent.models.stream import (
 from acp_agent.models.words import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_adapters.providers.exchange import Answer, Wire
     from acp_adapters.providers.values import Json
@@ -43,13 +54,14 @@ def connect(route: Route) -> Model:
 class OllamaChat:
     """exchange.Wire."""
 
+    optional: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self, route: Route) -> None:
-        self.url = f"{route.base_url.removesuffix('/v1')}/api/chat"
+        self.url = place(route.base_url.removesuffix("/v1"), "/api/chat")
         self._route = route
 
     def headers(self, content: bytes) -> dict[str, str]:
-        key = self._route.key.value
-        return {"Authorization": f"Bearer {key}"} if key else {}
+        return key_header(self._route)
 
     def frames(self) -> LineFrames:
         return LineFrames()
@@ -74,7 +86,7 @@ class OllamaChat:
         }
         if request.tools:
             body["tools"] = [{"type": "function", "function": spec._asdict()} for spec in request.tools]
-        return body
+        return united(body, self._route.extra)
 
 
 def _messages(messages: Sequence[Message], *, sees: bool) -> Iterator[Json]:
@@ -110,7 +122,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self.done = False
-        self.failed = False
+        self.error: object = None
         self._reason = ""
         self._usage: Usage | None = None
         self._calls = 0
@@ -118,8 +130,7 @@ class _Answer:
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         line = read_object(data)
         if error := line.get("error"):
-            self.failed = True
-            yield Failed("server", f"The model's service broke off its answer: {error}", str(error))
+            self.error = error
             return
         message = as_object(line.get("message"))
         if thought := as_text(message.get("thinking")):

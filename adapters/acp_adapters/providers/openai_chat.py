@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from acp_adapters.providers.exchange import Exchange, broken_off
+from acp_adapters.providers.exchange import Exchange
+from acp_adapters.providers.failures import broken_off
 from acp_adapters.providers.frames import EventFrames
-from acp_adapters.providers.values import as_list, as_number, as_object, read_object, sound_text
+from acp_adapters.providers.values import (
+    Json,
+    as_list,
+    as_number,
+    as_object,
+    as_text,
+    key_header,
+    place,
+    read_object,
+    sound_text,
+    united,
+)
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
-    Failed,
     Finished,
+    KeptPiece,
     TextPiece,
     ThoughtPiece,
     Usage,
@@ -23,21 +36,31 @@ from acp_agent.models.stream import (
 from acp_agent.models.words import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_adapters.providers.exchange import Answer, Wire
-    from acp_adapters.providers.values import Json
     from acp_agent.content import Part
     from acp_agent.models.messages import Message, ModelRequest, Reminder, ToolSpec
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model, Reason, StreamEvent
 
+CACHED_TURNS = 2
+"""The last user messages marked for the cache, where a service wants marks."""
+_MARK: Json = {"cache_control": {"type": "ephemeral"}}
 _REASONS: dict[str, Reason] = {
     "tool_calls": "tools",
     "function_call": "tools",
     "length": "length",
+    "model_length": "length",
     "content_filter": "refusal",
 }
+_FAILURES = {
+    "error": {"message": "it has failed"},
+    "insufficient_system_resource": {"code": "overloaded", "message": "too much to do"},
+}
+"""Reasons for an end that is none."""
+_DETAILS = "reasoning_details"
+_EXTRA = "extra_content"
 
 
 def connect(route: Route) -> Model:
@@ -48,13 +71,16 @@ def connect(route: Route) -> Model:
 class ChatCompletions:
     """exchange.Wire."""
 
+    optional: Mapping[str, str] = MappingProxyType(
+        {"stream_options": "stream_options", "prompt_cache_key": "prompt_cache_key"}
+    )
+
     def __init__(self, route: Route) -> None:
-        self.url = f"{route.base_url}/chat/completions"
+        self.url = place(route.base_url, "/chat/completions")
         self._route = route
 
     def headers(self, content: bytes) -> dict[str, str]:
-        key = self._route.key.value
-        return {"Accept": "text/event-stream", **({"Authorization": f"Bearer {key}"} if key else {})}
+        return {"Accept": "text/event-stream", **key_header(self._route)}
 
     def frames(self) -> EventFrames:
         return EventFrames()
@@ -63,50 +89,65 @@ class ChatCompletions:
         return _Answer()
 
     def body(self, request: ModelRequest, *, sees: bool) -> Json:
+        route = self._route
+        messages: list[Json] = [
+            {"role": "system", "content": request.system},
+            *_messages(request.messages, route, sees=sees),
+        ]
+        if any(part in route.model for part in route.provider.cache_marks):
+            messages = _marked(messages)
         body: Json = {
-            "model": self._route.model,
-            "messages": [
-                {"role": "system", "content": request.system},
-                *_messages(request.messages, sees=sees, thoughts=self._route.provider.thoughts_back),
-            ],
+            "model": route.model,
+            "messages": messages,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
         if request.tools:
             body["tools"] = [_tool(spec) for spec in request.tools]
-        if self._route.max_tokens is not None:
-            body["max_tokens"] = self._route.max_tokens
-        if self._route.temperature is not None:
-            body["temperature"] = self._route.temperature
-        return body
+        if route.max_tokens is not None:
+            body[route.provider.limit_field] = route.max_tokens
+        if route.temperature is not None:
+            body["temperature"] = route.temperature
+        if route.provider.cache_key and request.conversation:
+            body["prompt_cache_key"] = request.conversation
+        return united(body, route.extra)
+
+
+# The request ---------------------------------------------------------------------------------------
 
 
 def _tool(spec: ToolSpec) -> Json:
     return {"type": "function", "function": spec._asdict()}
 
 
-def _messages(messages: Sequence[Message], *, sees: bool, thoughts: bool) -> Iterator[Json]:
+def _messages(messages: Sequence[Message], route: Route, *, sees: bool) -> Iterator[Json]:
     asked = max((at for at, each in enumerate(messages) if isinstance(each, UserTurn)), default=0)
     for at, message in enumerate(messages):
         match message:
             case UserTurn(content):
                 yield {"role": "user", "content": _content(content, sees=sees)}
-            case AssistantTurn(text, thought, calls):
-                said: Json = {"role": "assistant", "content": text or None}
-                if thoughts and thought and calls and at > asked:
-                    said["reasoning_content"] = thought
-                if calls:
-                    said["tool_calls"] = [
-                        {
-                            "id": call.id,
-                            "type": "function",
-                            "function": {"name": call.name, "arguments": sound_text(call.arguments)},
-                        }
-                        for call in calls
-                    ]
+            case AssistantTurn():
+                said = _said(message, route.name)
+                if route.provider.thoughts_back and message.thought and message.calls and at > asked:
+                    said["reasoning_content"] = message.thought
                 yield said
             case ToolOutput(call_id, output, _):
                 yield {"role": "tool", "tool_call_id": call_id, "content": output or "(no output)"}
+
+
+def _said(turn: AssistantTurn, model: str) -> Json:
+    said: Json = {"role": "assistant", "content": turn.text or None}
+    for kept in turn.kept:
+        if kept.model == model and _DETAILS in kept.data:
+            said[_DETAILS] = kept.data[_DETAILS]
+    calls: list[Json] = []
+    for index, call in enumerate(turn.calls, 1):
+        function: Json = {"name": call.name, "arguments": sound_text(call.arguments)}
+        extra = next((data for data in turn.kept_of(model, index) if _EXTRA in data), Json())
+        calls.append({"id": call.id, "type": "function", "function": function, **extra})
+    if calls:
+        said["tool_calls"] = calls
+    return said
 
 
 def _content(parts: Sequence[Part | Reminder], *, sees: bool) -> str | list[Json]:
@@ -125,17 +166,38 @@ def _content(parts: Sequence[Part | Reminder], *, sees: bool) -> str | list[Json
     return found
 
 
+def _marked(messages: list[Json]) -> list[Json]:
+    """With Anthropic's marks for the cache, on the system prompt and the last messages of the user.
+
+    Texts become parts whether marked or not: what is sent again must not change when its mark moves on.
+    """
+    users = [at for at, message in enumerate(messages) if message["role"] == "user"]
+    marked = {0, *users[-CACHED_TURNS:]}
+    for at in (0, *users):
+        content = messages[at]["content"]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else as_list(content)
+        if parts and content:
+            last = {**as_object(parts[-1]), **(_MARK if at in marked else {})}
+            messages[at] = {**messages[at], "content": [*parts[:-1], last]}
+    return messages
+
+
+# The answer ----------------------------------------------------------------------------------------
+
+
 class _Answer:
     """What has come of an answer so far."""
 
     def __init__(self) -> None:
         self.done = False
-        self.failed = False
+        self.error: object = None
         self._reason: str | None = None
+        self._refused = False
         self._usage: Usage | None = None
         self._slots: dict[str, int] = {}
         self._ids: dict[str, object] = {}
         self._latest = ""
+        self._details: list[Json] = []
 
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         """The events that the data of one server-sent event stand for; raises ValueError."""
@@ -144,24 +206,56 @@ class _Answer:
             return
         chunk = read_object(data)
         if error := chunk.get("error"):
-            self.failed = True
-            said = as_object(error).get("message") or error
-            yield Failed("server", f"The model's service broke off its answer: {said}", str(error))
+            self.error = error
             return
         if usage := as_object(chunk.get("usage")):
             self._usage = _usage(usage)
         for choice in as_list(chunk.get("choices")):
-            delta = as_object(as_object(choice).get("delta"))
-            for key in ("reasoning_content", "reasoning"):
-                if isinstance(thought := delta.get(key), str) and thought:
-                    yield ThoughtPiece(thought)
-                    break
-            if text := _joined(delta.get("content")):
-                yield TextPiece(text)
-            for call in as_list(delta.get("tool_calls")):
-                yield from self._call(as_object(call))
-            if isinstance(reason := as_object(choice).get("finish_reason"), str):
-                self._reason = reason
+            yield from self._choice(as_object(choice))
+
+    def _choice(self, choice: Json) -> Iterator[StreamEvent]:
+        delta = as_object(choice.get("delta"))
+        for key in ("reasoning_content", "reasoning", "reasoning_text"):
+            if isinstance(thought := delta.get(key), str) and thought:
+                yield ThoughtPiece(thought)
+                break
+        content = delta.get("content")
+        if isinstance(content, str):
+            if content:
+                yield TextPiece(content)
+        else:
+            yield from _pieces(content)
+        if refusal := as_text(delta.get("refusal")):
+            self._refused = True
+            yield TextPiece(refusal)
+        for detail in as_list(delta.get(_DETAILS)):
+            self._detail(as_object(detail))
+        for call in as_list(delta.get("tool_calls")):
+            yield from self._call(as_object(call))
+        if usage := as_object(choice.get("usage")):
+            self._usage = _usage(usage)
+        if isinstance(reason := choice.get("finish_reason"), str):
+            yield from self._end(reason, choice)
+
+    def _end(self, reason: str, choice: Json) -> Iterator[StreamEvent]:
+        self._reason = reason
+        if reason in _FAILURES:
+            self.error = choice.get("error") or _FAILURES[reason]
+        elif self._details:
+            yield KeptPiece({_DETAILS: self._details})
+            self._details = []
+
+    def _detail(self, piece: Json) -> None:
+        """Pieces of one detail follow each other: their texts are joined, the rest is the latest."""
+        last = self._details[-1] if self._details else {}
+        if not last or any(last.get(key) != piece.get(key) for key in ("type", "index")):
+            self._details.append(dict(piece))
+            return
+        for key, value in piece.items():
+            old = last.get(key)
+            joins = key in ("text", "summary", "data") and isinstance(old, str) and isinstance(value, str)
+            if value is not None:
+                last[key] = f"{old}{value}" if joins else value
 
     def _call(self, call: Json) -> Iterator[StreamEvent]:
         """Services leave the index out or repeat it, and then it is the id that tells calls apart."""
@@ -173,6 +267,8 @@ class _Answer:
         if key not in self._slots and isinstance(name, str) and name:
             self._slots[key] = len(self._slots)
             yield CallStarted(self._slots[key], name)
+            if extra := as_object(call.get(_EXTRA)):
+                yield KeptPiece({_EXTRA: extra})
         if call_id:
             self._ids[key] = call_id
         self._latest = key
@@ -186,26 +282,36 @@ class _Answer:
         """The end, once the stream has ended."""
         if self._reason is None and not self.done:
             return broken_off(name)
-        usual: Reason = "tools" if self._slots else "end"
+        usual: Reason = "tools" if self._slots else "refusal" if self._refused else "end"
         return Finished(_REASONS.get(self._reason or "", usual), self._usage)
 
 
 def _usage(usage: Json) -> Usage:
+    """Services call the same thing by many names."""
     details = as_object(usage.get("prompt_tokens_details"))
     reasoning = as_object(usage.get("completion_tokens_details"))
+    cached = (
+        details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("cached_tokens")
+    )
+    written = details.get("cache_write_tokens") or usage.get("cache_creation_input_tokens")
     return Usage(
         as_number(usage.get("prompt_tokens")),
         as_number(usage.get("completion_tokens")),
-        as_number(details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")),
+        as_number(cached),
         as_number(reasoning.get("reasoning_tokens")),
+        as_number(written),
     )
 
 
-def _joined(content: object) -> str:
-    """Text, which some services send in parts."""
-    if isinstance(content, str):
-        return content
-    return "".join(str(as_object(part).get("text") or "") for part in as_list(content))
+def _pieces(content: object) -> Iterator[StreamEvent]:
+    """What some services send in parts, thoughts among them."""
+    for part in as_list(content):
+        one = as_object(part)
+        if text := as_text(one.get("text")):
+            yield TextPiece(text)
+        for thought in as_list(one.get("thinking")):
+            if text := as_text(as_object(thought).get("text")):
+                yield ThoughtPiece(text)
 
 
 if TYPE_CHECKING:

@@ -6,18 +6,27 @@ Source: OpenAI's API reference for responses, streaming events and reasoning.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from acp_adapters.providers.exchange import Exchange, broken_off
-from acp_adapters.providers.failures import kind_of_error
+from acp_adapters.providers.exchange import Exchange
+from acp_adapters.providers.failures import broken_off
 from acp_adapters.providers.frames import EventFrames
-from acp_adapters.providers.values import as_number, as_object, as_text, read_object, sound_text
+from acp_adapters.providers.values import (
+    as_number,
+    as_object,
+    as_text,
+    key_header,
+    place,
+    read_object,
+    sound_text,
+    united,
+)
 from acp_agent.content import Image
 from acp_agent.models.messages import AssistantTurn, ToolOutput, UserTurn
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
-    Failed,
     Finished,
     KeptPiece,
     TextPiece,
@@ -27,7 +36,7 @@ from acp_agent.models.stream import (
 from acp_agent.models.words import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_adapters.providers.exchange import Answer, Wire
     from acp_adapters.providers.values import Json
@@ -46,13 +55,21 @@ def connect(route: Route) -> Model:
 class Responses:
     """exchange.Wire."""
 
+    optional: Mapping[str, str] = MappingProxyType(
+        {
+            # Summaries are for organizations that the service has verified.
+            "reasoning.summary": r"reasoning[._ ]summar",
+            "include": r"encrypted|\binclude\b",
+            "prompt_cache_key": "prompt_cache_key",
+        }
+    )
+
     def __init__(self, route: Route) -> None:
-        self.url = f"{route.base_url}/responses"
+        self.url = place(route.base_url, "/responses")
         self._route = route
 
     def headers(self, content: bytes) -> dict[str, str]:
-        key = self._route.key.value
-        return {"Accept": "text/event-stream", **({"Authorization": f"Bearer {key}"} if key else {})}
+        return {"Accept": "text/event-stream", **key_header(self._route)}
 
     def frames(self) -> EventFrames:
         return EventFrames()
@@ -78,7 +95,9 @@ class Responses:
             body["max_output_tokens"] = self._route.max_tokens
         if self._route.temperature is not None:
             body["temperature"] = self._route.temperature
-        return body
+        if request.conversation:
+            body["prompt_cache_key"] = request.conversation
+        return united(body, self._route.extra)
 
 
 def _items(messages: Sequence[Message], model: str, *, sees: bool) -> Iterator[Json]:
@@ -97,7 +116,9 @@ def _items(messages: Sequence[Message], model: str, *, sees: bool) -> Iterator[J
 
 
 def _said(turn: AssistantTurn, model: str) -> Iterator[Json]:
-    yield from turn.kept_of(model, 0)
+    """Thoughts before what they led to; the service refuses those that led to nothing."""
+    if turn.text or turn.calls:
+        yield from turn.kept_of(model, 0)
     if turn.text:
         yield {"role": "assistant", "content": [{"type": "output_text", "text": turn.text}]}
     for index, call in enumerate(turn.calls, 1):
@@ -107,7 +128,8 @@ def _said(turn: AssistantTurn, model: str) -> Iterator[Json]:
             "name": call.name,
             "arguments": sound_text(call.arguments),
         }
-        yield from turn.kept_of(model, index)
+        if index < len(turn.calls):
+            yield from turn.kept_of(model, index)
 
 
 def _piece(piece: str | Image) -> Json:
@@ -121,7 +143,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self.done = False
-        self.failed = False
+        self.error: object = None
         self._reason: Reason | None = None
         self._usage: Usage | None = None
         self._slots: dict[object, int] = {}
@@ -134,7 +156,10 @@ class _Answer:
             return
         event = read_object(data)
         match event.get("type"):
-            case "response.output_text.delta" | "response.refusal.delta":
+            case "response.output_text.delta":
+                yield TextPiece(as_text(event.get("delta")))
+            case "response.refusal.delta":
+                self._reason = "refusal"
                 yield TextPiece(as_text(event.get("delta")))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 yield ThoughtPiece(as_text(event.get("delta")))
@@ -149,8 +174,7 @@ class _Answer:
             case "response.completed" | "response.incomplete":
                 self._finished(as_object(event.get("response")))
             case "response.failed" | "error":
-                self.failed = True
-                yield _failure(as_object(as_object(event.get("response")).get("error")) or event)
+                self.error = as_object(event.get("response")).get("error") or event.get("error") or event
             case _:
                 pass
 
@@ -177,8 +201,7 @@ class _Answer:
 
     def _finished(self, response: Json) -> None:
         self.done = True
-        why = as_object(response.get("incomplete_details")).get("reason")
-        if why:
+        if why := as_text(as_object(response.get("incomplete_details")).get("reason")):
             self._reason = "refusal" if why == "content_filter" else "length"
         if usage := as_object(response.get("usage")):
             details = as_object(usage.get("input_tokens_details"))
@@ -187,6 +210,7 @@ class _Answer:
                 as_number(usage.get("output_tokens")),
                 as_number(details.get("cached_tokens")),
                 as_number(as_object(usage.get("output_tokens_details")).get("reasoning_tokens")),
+                as_number(details.get("cache_write_tokens")),
             )
 
     def finish(self, name: str) -> StreamEvent:
@@ -194,12 +218,6 @@ class _Answer:
             return broken_off(name)
         usual: Reason = "tools" if self._slots else "end"
         return Finished(self._reason or usual, self._usage)
-
-
-def _failure(error: Json) -> Failed:
-    said = as_text(error.get("message")) or str(error)
-    kind = kind_of_error(as_text(error.get("code")), said)
-    return Failed(kind, f"The model's service broke off its answer: {said}", said)
 
 
 if TYPE_CHECKING:

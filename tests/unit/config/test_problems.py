@@ -110,6 +110,15 @@ CASES: list[tuple[str, dict[str, object], str, str, str]] = [
         "unencrypted",
         "https",
     ),
+    ("no proxy", {"http": {"proxy": "ftp://proxy:1"}}, "http.proxy", "not a proxy", "http://proxy.example"),
+    ("port of no proxy", {"http": {"proxy": "http://h:99999"}}, "http.proxy", "not a proxy", "http://"),
+    (
+        "a file that is relative",
+        {"http": {"ca_file": "ca.pem"}},
+        "http.ca_file",
+        "not an absolute path",
+        "~/",
+    ),
     ("no scheme", entry(base_url="models.example/v1"), "providers.p.base_url", "not an http", "https://"),
     (
         "bad port",

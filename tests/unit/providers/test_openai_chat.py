@@ -126,7 +126,7 @@ async def test_the_request_is_just_this() -> None:
                 },
             }
         ],
-        "max_tokens": 50,
+        "max_completion_tokens": 50,
         "temperature": 0.5,
     }
 
@@ -167,7 +167,7 @@ async def test_a_reminder_is_a_part_of_the_user_message() -> None:
     [
         ("high", "Unsupported value: 'reasoning.effort' does not support 'high'", "thought level to default"),
         ("high", '"qwen" does not support thinking', "thought level to default"),
-        ("default", "tools need /v1/responses, or set reasoning_effort to 'none'", "thought level to none"),
+        ("default", "tools need /v1/responses, or set reasoning_effort to 'none'", "thought level to off"),
         ("high", "no such model", "Check the model's name"),
         ("default", "there is no model phi-reasoning", "Check the model's name"),
     ],
@@ -237,11 +237,13 @@ async def test_why_it_ended(reason: str, end: Finished) -> None:
 def refusals() -> Iterator[tuple[str, str, str, str]]:
     yield "401 Unauthorized", '{"error": {"message": "bad key"}}', "auth", "$OPENAI_API_KEY"
     yield "403 Forbidden", '{"error": "not yours"}', "auth", "not yours"
-    yield "404 Not Found", '{"detail": "no such model"}', "request", "base_url"
+    yield "404 Not Found", '{"detail": "no such model"}', "not_found", "acp-agent models"
+    yield "404 Not Found", "404 page not found", "request", "base_url"
+    yield "402 Payment Required", "", "billing", "$OPENAI_API_KEY"
     yield "400 Bad Request", '{"error": {"message": "maximum context is 10"}}', "context_length", "too long"
     yield "429 Too Many Requests", "slow down", "rate_limit", "Wait"
     yield "500 Internal Server Error", "<html>oops</html>", "server", "again later"
-    yield "503 Service Unavailable", "", "server", "no reason given"
+    yield "503 Service Unavailable", "", "overloaded", "no reason given"
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "says"), list(refusals()))
@@ -281,7 +283,8 @@ async def test_silence_has_an_end() -> None:
     events = await answer_to(Answer([chunk({"content": "x"})], hangs=True), silence_limit_s=0.05)
     assert events[0] == TextPiece("x")
     assert isinstance(events[1], Failed)
-    assert "nothing came for 0.05 s" in events[1].message
+    assert events[1].kind == "timeout"
+    assert "kept silent for 0.05 s" in events[1].message
 
 
 async def test_nobody_there() -> None:
@@ -329,9 +332,19 @@ async def test_calls_with_one_index_are_told_apart_by_their_ids(index: int | Non
 
 async def test_text_in_parts_and_arguments_as_an_object() -> None:
     call = {"index": 0, "id": "x", "function": {"name": "read", "arguments": {"path": "a"}}}
-    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": "b"},
+    ]
     events = await answer_to(Answer([chunk({"content": parts, "tool_calls": [call]}, "tool_calls"), DONE]))
-    assert events[:3] == [TextPiece("ab"), CallStarted(0, "read"), CallArguments(0, '{"path": "a"}')]
+    assert events[:5] == [
+        ThoughtPiece("hm"),
+        TextPiece("a"),
+        TextPiece("b"),
+        CallStarted(0, "read"),
+        CallArguments(0, '{"path": "a"}'),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,8 @@ from acp_agent.models.messages import (
     Reminder,
     ToolCall,
     ToolOutput,
-    ToolSpec,
     UserTurn,
 )
-from acp_agent.models.routes import Key, ProviderType, Route
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
@@ -33,19 +31,17 @@ from acp_agent.models.stream import (
     ThoughtPiece,
     Usage,
 )
+from tests.support.asking import HELLO, READ, ask, each_service, joined, route, said
 from tests.support.http_server import Answer, http_server
 from tests.support.services import SERVICES, amazon_frame, sse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator
 
     from acp_agent.models.stream import StreamEvent
     from tests.support.services import Service
 
 REQUESTS = Path(__file__).with_name("requests")
-HELLO = ModelRequest("Be brief.", [UserTurn((Text("Hello"),))], [])
-READ = ToolSpec("read", "Reads.", {"type": "object", "properties": {"path": {"type": "string"}}})
-each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.protocol)
 
 
 @pytest.fixture(autouse=True)
@@ -53,43 +49,6 @@ async def a_client_for_each_loop() -> AsyncGenerator[None]:
     """A process has one loop and keeps its clients; here every test has a loop of its own."""
     yield
     await close_clients()
-
-
-def route(service: Service, base_url: str, **changes: Any) -> Route:
-    plain = Route(
-        alias="here", provider=ProviderType(service.protocol), base_url=base_url, model="m-1",
-        key=Key("secret-key", "$KEY"), headers={"X-Team": "editors"}, window=1000,
-        request_limit_s=5, silence_limit_s=5,
-    )  # fmt: skip
-    return plain._replace(**changes)
-
-
-async def ask(service: Service, *answers: Answer, request: ModelRequest = HELLO) -> list[StreamEvent]:
-    async with http_server(*answers) as server:
-        model = connect(route(service, server.url))
-        with anyio.fail_after(20):
-            return [event async for event in model.stream(request)]
-
-
-def joined(events: Sequence[StreamEvent]) -> list[StreamEvent]:
-    """Pieces of one thing that follow each other put together: services cut where they like."""
-    found: list[StreamEvent] = []
-    for event in events:
-        last = found[-1] if found else None
-        match last, event:
-            case (TextPiece(before), TextPiece(text)):
-                found[-1] = TextPiece(before + text)
-            case (ThoughtPiece(before), ThoughtPiece(text)):
-                found[-1] = ThoughtPiece(before + text)
-            case (CallArguments(slot, before), CallArguments(same, piece)) if slot == same:
-                found[-1] = CallArguments(slot, before + piece)
-            case _:
-                found.append(event)
-    return found
-
-
-def said(service: Service, *events: StreamEvent) -> Answer:
-    return Answer(list(service.speak(events)), content_type=service.content_type)
 
 
 USAGE = Usage(100, 20)
@@ -137,9 +96,10 @@ async def test_what_is_counted(service: Service) -> None:
     known: dict[str, Usage] = {
         "anthropic": counted._replace(reasoning=0),
         "bedrock": counted._replace(reasoning=0),
+        "gemini": counted._replace(written=0),
         "ollama": Usage(1000, 50),
     }
-    assert end == Finished("end", known.get(service.protocol, counted._replace(written=0)))
+    assert end == Finished("end", known.get(service.protocol, counted))
 
 
 @each_service
@@ -228,10 +188,61 @@ async def test_the_request_is_just_this(service: Service) -> None:
 @each_service
 async def test_a_failure_in_the_midst_of_an_answer_is_told(service: Service) -> None:
     begun = list(service.speak(CONVERSATIONS["text"]))[:2]
-    answer = Answer([*begun, service.broken("out of memory")], content_type=service.content_type)
+    answer = Answer(
+        [*begun, service.broken("out of memory", "anyException")], content_type=service.content_type
+    )
     (*_, end) = await ask(service, answer)
     assert isinstance(end, Failed)
-    assert "out of memory" in end.message
+    assert end.message.startswith("here/m-1 broke off its answer: out of memory.")
+    assert end.kind == "server"
+
+
+NAMED: list[tuple[str, str, str]] = [
+    # kind, words, what the services call it: openai, openai-responses, anthropic, gemini, bedrock
+    (
+        "rate_limit", "rate limit exceeded",
+        "rate_limit_exceeded rate_limit_exceeded rate_limit_error RESOURCE_EXHAUSTED throttlingException",
+    ),
+    (
+        "overloaded", "we are overloaded",
+        "engine_overloaded server_is_overloaded overloaded_error UNAVAILABLE serviceUnavailableException",
+    ),
+    (
+        "context_length", "your input exceeds the context window of this model",
+        "context_length_exceeded context_length_exceeded - - validationException",
+    ),
+    (
+        "server", "hiccup",
+        "server_error server_error api_error INTERNAL modelStreamErrorException",
+    ),
+    (
+        "auth", "invalid api key",
+        "invalid_api_key invalid_api_key authentication_error UNAUTHENTICATED accessDeniedException",
+    ),
+    (
+        "billing", "your credit balance is too low",
+        "insufficient_quota insufficient_quota billing_error FAILED_PRECONDITION validationException",
+    ),
+]  # fmt: skip
+
+
+@each_service
+@pytest.mark.parametrize(("kind", "words", "names"), NAMED, ids=[kind for kind, *_ in NAMED])
+async def test_failures_in_the_midst_of_an_answer_are_told_apart(
+    service: Service, kind: str, words: str, names: str
+) -> None:
+    protocols = [each.protocol for each in SERVICES]
+    name = dict(zip(protocols, names.split(), strict=False)).get(service.protocol, "")
+    begun = list(service.speak(CONVERSATIONS["text"]))[:2]
+    answer = Answer([*begun, service.broken(words, name)], content_type=service.content_type)
+    (*_, end) = await ask(service, answer)
+    assert isinstance(end, Failed)
+    assert (end.kind, end.wait_s) == (kind, None)
+    if kind in ("rate_limit", "overloaded"):
+        later = service.broken(f"{words}; try again in 20s", name)
+        (end,) = await ask(service, Answer([later], content_type=service.content_type))
+        assert isinstance(end, Failed)
+        assert (end.kind, end.wait_s) == (kind, 20.0)
 
 
 @each_service
@@ -266,7 +277,11 @@ def unknown(service: Service) -> list[bytes]:
 @each_service
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [("401 Unauthorized", "auth"), ("429 Too Many Requests", "rate_limit"), ("503 Unavailable", "server")],
+    [
+        ("401 Unauthorized", "auth"),
+        ("429 Too Many Requests", "rate_limit"),
+        ("503 Unavailable", "overloaded"),
+    ],
 )
 async def test_a_refused_request_is_explained(service: Service, status: str, kind: str) -> None:
     body = json.dumps({"error": {"message": "no, because"}}).encode()
