@@ -115,6 +115,8 @@ def _part_or_new(text: str, own: Sequence[Route], make: Callable[[str, str], Rou
     if found := _part(text, own):
         return Resolved(found)
     first = own[0]
+    if first.provider.protocol == "scripted":  # its script is all it has
+        raise InvalidParams(f"{first.alias} has no model {text!r}; it has {first.name}.")
     standing = (
         possible(first.kind, text, {each.model for each in own if each.known}) if first.own else "possible"
     )

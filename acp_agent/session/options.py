@@ -11,6 +11,7 @@ from acp_agent.events import Choice, ModeChanged, Option, OptionsChanged, Though
 from acp_agent.models.keys import reached_by
 from acp_agent.models.roles import model_for, role_of
 from acp_agent.models.routing import judge
+from acp_agent.models.thinking import level_of, nearest
 from acp_agent.permission.gate import MODES
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ class Options:
             self.PROJECT_INSTRUCTIONS: defaults.project_instructions,
         }
         self._connected: Model | None = None
-        if defaults.thought_level in self._route.thought_levels:
-            self._level = defaults.thought_level
+        self._level = _exactly(defaults.thought_level, self._route)
 
     # What they mean -------------------------------------------------------------------
 
@@ -234,6 +234,8 @@ class Options:
         """Sets one option; the ids of all that changed. Raises InvalidParams naming what there is."""
         if option_id == self.MODEL and isinstance(value, str):
             value = self.recognise(value)
+        elif option_id == self.THOUGHT_LEVEL and isinstance(value, str):
+            value = _nearest(value, self._route)
         options = {option.id: option for option in self.all()}
         option = options.get(option_id)
         if option is None:
@@ -255,8 +257,8 @@ class Options:
             else:
                 self._auto = value == AUTO
                 self._route = self._route if self._auto else self._routes[value]
-                if self._level not in (DEFAULT_LEVEL, *self._route.thought_levels):
-                    self._level = DEFAULT_LEVEL
+                level, self._level = self._level, _exactly(self._level, self._route)
+                if level != self._level:
                     return (option_id, self.THOUGHT_LEVEL)
         return (option_id,)
 
@@ -303,6 +305,19 @@ class Options:
         except AgentError:
             return f"{option.name} cannot be {value!r} as before. It is {option.current!r}."
         return ""
+
+
+def _exactly(said: str, route: Route) -> str:
+    """The level of a model that is called so, and else none: less or more of it may cost a multiple."""
+    level = said if said in route.thought_levels else level_of(said) or DEFAULT_LEVEL
+    return level if level in route.thought_levels else DEFAULT_LEVEL
+
+
+def _nearest(said: str, route: Route) -> str:
+    """The level of a model that comes closest to what a person wants; `said` when it means none."""
+    if said == DEFAULT_LEVEL:
+        return said
+    return nearest(level_of(said) or said, list(route.thought_levels)) or said
 
 
 def _weaker(value: object, current: object) -> bool:

@@ -35,6 +35,7 @@ NAMES = {
         "undo",
         "retry",
         "resume",
+        "effort",
     ),
     *("btw", "export", "mcp", "doctor", "trust"),
 }

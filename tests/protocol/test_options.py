@@ -67,7 +67,7 @@ async def test_models_are_grouped_by_provider(workbench: Workbench, launch: Laun
                 "group": "here",
                 "name": "here",
                 "options": [
-                    {"value": "here/gpt-oss", "name": "gpt-oss"},
+                    {"value": "here/gpt-oss", "name": "gpt-oss", "description": "127.0.0.1:9, no key"},
                     {"value": "here/plain", "name": "plain"},
                 ],
             },

@@ -74,8 +74,8 @@ def imported(path: Path) -> set[str]:
 
 
 async def test_one_module_knows_the_library() -> None:
-    files = [path for room in ("acp_agent", "adapters", "tests") for path in (TOP / room).rglob("*.py")]
-    assert len(files) > 300
+    files = [path for room in ("acp_agent", "adapters") for path in (TOP / room).rglob("*.py")]
+    assert len(files) > 200
     knowing = {path.relative_to(TOP).as_posix() for path in files if "httpx" in imported(path)}
     assert knowing == {"adapters/acp_adapters/http.py"}
     others = {path.parent.relative_to(TOP).as_posix() for path in files if "httpx2" in imported(path)}

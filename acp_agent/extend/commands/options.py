@@ -1,4 +1,4 @@
-"""/mode and /model: the session's options, for who would rather type."""
+"""/mode, /model and /effort: the session's options, for who would rather type."""
 
 from __future__ import annotations
 
@@ -27,12 +27,19 @@ async def mode(desk: Desk, words: Words) -> Answer:
 async def model(desk: Desk, words: Words) -> Answer:
     option = _option(desk, "model")
     if words.text:
-        return _choose(desk, option, words.text)
+        return _choose(desk, option, words.text, guess=True)
     groups = groupby(option.choices, key=lambda choice: choice.value.partition("/")[0])
     return "\n\n".join(
         f"**{provider}**\n\n{bullets(_line(choice, option) for choice in choices)}"
         for provider, choices in groups
     )
+
+
+async def effort(desk: Desk, words: Words) -> Answer:
+    option = _option(desk, "thought_level")
+    if words.text:
+        return _choose(desk, option, words.text, guess=True)
+    return bullets(_line(choice, option, choice.description) for choice in option.choices)
 
 
 def _option(desk: Desk, category: str) -> Option:
@@ -44,8 +51,16 @@ def _line(choice: Choice, option: Option, about: str | None = None) -> str:
     return f"{name}: {about}" if about else name
 
 
-def _choose(desk: Desk, option: Option, wanted: str) -> str:
+def _choose(desk: Desk, option: Option, wanted: str, *, guess: bool = False) -> str:
+    """With `guess` what is none of the choices is left to the option, which may know what is meant."""
     found = _matching(option.choices, wanted)
+    if guess and not found:
+        desk.choose(option.id, wanted)
+        now = _option(desk, option.category or "")
+        about = next((each.description for each in now.choices if each.value == now.current), None)
+        return f"{option.name}: {code(str(now.current))} from the next request on." + (
+            f" {about}." if about else ""
+        )
     if len(found) != 1:
         listed = ", ".join(code(choice.value) for choice in (found or option.choices)[:LISTED])
         which = "could be one of" if found else "is none of"

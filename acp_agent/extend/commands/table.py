@@ -36,6 +36,14 @@ COMMANDS: tuple[Entry, ...] = (
         "A part of its name is enough when no other model has it. Counts from the next request on.",
     ),
     Entry(
+        "effort",
+        "Show how long the model can be told to think, or choose",
+        "options:effort",
+        "[LEVEL]",
+        "off, minimal, low, medium, high, xhigh or max, as far as the model has them; a number of tokens "
+        "stands for the level that comes closest.",
+    ),
+    Entry(
         "why",
         "Why something was, or would be, allowed, asked or denied",
         "permissions:why",

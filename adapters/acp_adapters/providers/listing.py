@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from acp_adapters.http import Outgoing, fetch
-from acp_adapters.providers.failures import said_by
+from acp_adapters.providers.saying import said_in
 from acp_adapters.providers.values import Json, as_list, as_object, as_text
 from acp_agent.errors import HttpError, ModelError
 
@@ -70,7 +70,7 @@ async def _got(url: str, headers: Mapping[str, str], limit_s: float, *, insecure
     try:
         answer = await fetch(asked, limit_s)
         if not answer.ok:
-            raise ModelError(f"{answer.status}: {said_by(answer.body.decode('utf-8', 'replace'))}")
+            raise ModelError(f"{answer.status}: {said_in(answer.body.decode('utf-8', 'replace')).words}")
         data: object = json.loads(answer.body)
     except HttpError as error:
         raise ModelError(str(error)) from error

@@ -136,7 +136,7 @@ async def test_a_code_that_the_service_does_not_take(person: Person) -> None:
 async def test_a_service_that_cannot_be_reached(person: Person) -> None:
     async with oauth_service() as fake:
         gone = service(fake, token_url="http://127.0.0.1:9/token")
-        with pytest.raises(AuthRequired, match=r"127.0.0.1 cannot be reached"):
+        with pytest.raises(AuthRequired, match=r"127.0.0.1:9 cannot be reached"):
             await by_browser(gone, "work", person.outside)
 
 

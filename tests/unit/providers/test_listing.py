@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from acp_adapters import http
 from acp_adapters.http import close_clients
 from acp_adapters.providers import listing
 from acp_adapters.providers.listing import installed, listed
@@ -178,9 +179,9 @@ async def test_nobody_there() -> None:
 
 
 async def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "LARGEST_LIST", 1000)
+    monkeypatch.setattr(http, "FETCHED_BYTES", 1000)
     async with http_server(Answer([b"x" * 600, b"x" * 600])) as server:
-        with pytest.raises(ModelError, match="too long"):
+        with pytest.raises(ModelError, match="answered with more than"):
             await listed(route(server.url))
 
 
