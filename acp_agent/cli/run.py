@@ -140,7 +140,7 @@ class _Text:
     def __call__(self, event: Event) -> None:
         from acp_agent.events import NoticeRaised, TextDelta
 
-        if isinstance(event, NoticeRaised) and event.severity != "info":
+        if isinstance(event, NoticeRaised) and (event.always or event.severity != "info"):
             print(f"acp-agent: {event.title}", file=sys.stderr, flush=True)
         if not isinstance(event, TextDelta):
             return

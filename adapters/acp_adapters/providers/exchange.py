@@ -11,6 +11,7 @@ import re
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from acp_adapters.http import Outgoing, sent
 from acp_adapters.providers.failures import (
@@ -24,6 +25,7 @@ from acp_adapters.providers.failures import (
 )
 from acp_adapters.providers.frames import FrameTooLarge
 from acp_adapters.providers.values import without
+from acp_agent.config.values import is_loopback
 from acp_agent.content import Image
 from acp_agent.errors import HttpError
 from acp_agent.models.messages import UserTurn
@@ -118,7 +120,7 @@ class Exchange:
                     yield failed
                     return
         except HttpError as error:
-            yield not_reached(self.name, error)
+            yield not_reached(self.name, error, here=_is_here(self._route.base_url))
         except (ValueError, RecursionError) as error:
             yield Failed("request", f"{self.name} cannot be asked: {error}. Check base_url and the headers.")
 
@@ -193,6 +195,13 @@ class Exchange:
         # What ends here may hold the connection's end: only one that is read to it can be used again.
         yield answer.finish(self.name)
         await reply.read(END_BYTES, END_LIMIT_S)
+
+
+def _is_here(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:  # brackets that no host has
+        return False
 
 
 def _pictured(request: ModelRequest) -> bool:

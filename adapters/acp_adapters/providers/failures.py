@@ -9,7 +9,7 @@ from acp_adapters.providers.kinds import kind_of
 from acp_adapters.providers.saying import said_by, said_in
 from acp_adapters.providers.values import as_object
 from acp_adapters.providers.waiting import wait_of
-from acp_agent.errors import HttpError, NotAsked, TookTooLong
+from acp_agent.errors import HttpError, NotAsked, TookTooLong, Unreachable
 from acp_agent.models.passing import in_headers
 from acp_agent.models.stream import Failed
 
@@ -77,12 +77,17 @@ def no_stream(name: str, route: Route, kind: str, refusal: Refusal, now: float) 
     return Failed("protocol", message, words)
 
 
-def not_reached(name: str, error: HttpError) -> Failed:
-    """The failure of a request that did not get there, or whose answer did not get here."""
+def not_reached(name: str, error: HttpError, *, here: bool = False) -> Failed:
+    """The failure of a request that did not get there, or whose answer did not get here.
+
+    `here` is for a service on this machine: one that does not run does not begin to in a few seconds.
+    """
     if isinstance(error, NotAsked):
         return Failed("request", f"{name} cannot be asked. {error}", str(error))
     if isinstance(error, TookTooLong):
         return Failed("timeout", f"{name} takes too long: {error}. Send the prompt again.", str(error))
+    if here and isinstance(error, Unreachable):
+        return Failed("not_found", f"{name} is out of reach: {error}. Is it running?", str(error))
     message = f"{name} is out of reach: {error}. Is it running, and is the network up?"
     return Failed("network", message, str(error))
 
