@@ -14,7 +14,7 @@ from acp_agent.models.thinking import Asked, thought_levels, unsaid
 from acp_agent.models.vision import takes_images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from acp_agent.config.schema import ProviderEntry, Settings
     from acp_agent.models.keys import Keyring
@@ -195,8 +195,7 @@ def route(
         raise AuthRequired(f"Set providers.{alias}.base_url: where is the endpoint of {alias!r}?")
     if not model:
         raise AuthRequired(f"Set providers.{alias}.model: which model is {alias!r} to use?")
-    asked = Asked(kind.lower(), provider.protocol, model)
-    return Route(
+    found = Route(
         alias=alias,
         provider=provider,
         base_url=(base_url or "").rstrip("/"),
@@ -216,12 +215,17 @@ def route(
         max_tokens=entry.max_tokens or settings.max_tokens,
         temperature=settings.temperature if entry.temperature is None else entry.temperature,
         script=entry.script,
-        thought_levels=thought_levels(asked, entry.thought_levels),
-        unsaid=unsaid(asked),
-        extra=unsaid(asked),
         insecure=entry.allow_insecure,
         vision=entry.vision if entry.vision is not None else takes_images(model),
     )
+    return _with_thoughts(found, entry.thought_levels)
+
+
+def _with_thoughts(found: Route, listed: Sequence[str]) -> Route:
+    """The route with what is known of how long its model thinks, or has been `listed`."""
+    asked = Asked(found.kind, found.provider.protocol, found.model, found.max_output)
+    said = unsaid(asked)
+    return found._replace(thought_levels=thought_levels(asked, listed), unsaid=said, extra=said)
 
 
 def _headers(entry: ProviderEntry, env: Mapping[str, str]) -> Mapping[str, str]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acp_agent.config.load import load, require
+from acp_agent.config.schema import ProviderEntry, Settings
 from acp_agent.errors import AuthRequired
 from acp_agent.models.routes import DEFAULT_WINDOW, Route, active_alias, routes, window_of
+from acp_agent.models.routes import route as route_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,3 +132,19 @@ def test_a_key_that_cannot_be_sent_is_refused_without_being_told(tmp_path: Path)
             tmp_path, {"provider": "openai", "providers": {"openai": {"api_key_env": "MINE"}}}, MINE="s\x07ß"
         )
     assert "ß" not in str(caught.value)
+
+
+def test_a_route_knows_how_its_model_is_told_to_think() -> None:
+    found = route_to("openai", Settings(), {"OPENAI_API_KEY": "k"}, "gpt-5")
+    assert found.extra == found.unsaid == {}
+    assert found.thinking("high").extra == {"reasoning_effort": "high"}
+    assert found.thinking("high").thinking("default").extra == {}
+    shown = found._replace(unsaid={"reasoning": {"summary": "auto"}})
+    assert shown.thinking("no such level").extra == {"reasoning": {"summary": "auto"}}
+
+
+def test_a_route_says_whether_it_may_be_unencrypted() -> None:
+    entry = ProviderEntry(provider_type="custom", base_url="http://models.example", model="m")
+    for allowed in (True, False):
+        settings = Settings(providers={"p": entry._replace(allow_insecure=allowed)})
+        assert route_to("p", settings, {}).insecure is allowed
