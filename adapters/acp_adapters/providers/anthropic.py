@@ -17,6 +17,7 @@ from acp_adapters.providers.frames import EventFrames
 from acp_adapters.providers.thoughts import longest_answer, open_call_lacks, thinking_of
 from acp_adapters.providers.values import (
     alternating,
+    as_index,
     as_number,
     as_object,
     as_text,
@@ -212,7 +213,7 @@ class MessageAnswer:
 
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         event = read_object(data)
-        index = event.get("index")
+        index = as_index(event.get("index"))
         match event.get("type"):
             case "message_start":
                 self._usage.update(as_object(as_object(event.get("message")).get("usage")))

@@ -17,6 +17,7 @@ from acp_adapters.providers.failures import broken_off
 from acp_adapters.providers.thoughts import longest_answer, open_call_lacks, thinking_of
 from acp_adapters.providers.values import (
     alternating,
+    as_index,
     as_number,
     as_object,
     as_text,
@@ -191,7 +192,7 @@ class _Answer:
     def take(self, data: bytes) -> Iterator[StreamEvent]:
         for kind, value in read_object(data).items():
             event = as_object(value)
-            index = event.get("contentBlockIndex")
+            index = as_index(event.get("contentBlockIndex"))
             match kind:
                 case "contentBlockStart":
                     if call := as_object(as_object(event.get("start")).get("toolUse")):

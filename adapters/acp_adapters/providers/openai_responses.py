@@ -13,6 +13,7 @@ from acp_adapters.providers.exchange import Exchange
 from acp_adapters.providers.failures import broken_off
 from acp_adapters.providers.frames import EventFrames
 from acp_adapters.providers.values import (
+    as_index,
     as_number,
     as_object,
     as_text,
@@ -155,6 +156,7 @@ class _Answer:
             self.done = True
             return
         event = read_object(data)
+        index = as_index(event.get("output_index"))
         match event.get("type"):
             case "response.output_text.delta":
                 yield TextPiece(as_text(event.get("delta")))
@@ -166,11 +168,11 @@ class _Answer:
             case "response.reasoning_summary_part.added" if event.get("summary_index"):
                 yield ThoughtPiece("\n\n")
             case "response.output_item.added":
-                yield from self._begin(event.get("output_index"), as_object(event.get("item")))
+                yield from self._begin(index, as_object(event.get("item")))
             case "response.function_call_arguments.delta":
-                yield from self._more(event.get("output_index"), as_text(event.get("delta")))
+                yield from self._more(index, as_text(event.get("delta")))
             case "response.output_item.done":
-                yield from self._end(event.get("output_index"), as_object(event.get("item")))
+                yield from self._end(index, as_object(event.get("item")))
             case "response.completed" | "response.incomplete":
                 self._finished(as_object(event.get("response")))
             case "response.failed" | "error":

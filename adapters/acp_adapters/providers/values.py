@@ -39,6 +39,11 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def as_index(value: object) -> int | str | None:
+    """What tells the parts of an answer apart."""
+    return value if isinstance(value, int | str) else None
+
+
 def sound_text(arguments: str) -> str:
     """A call's arguments as the model wrote them, which a service's cache goes by, if they are an object."""
     return arguments if sound(arguments) else "{}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acp_agent.config.load import load, require
+from acp_agent.config.schema import ProviderEntry, Settings
 from acp_agent.errors import AuthRequired
 from acp_agent.models.catalogue.facts import DEFAULT_WINDOW
 from acp_agent.models.fetched import keep
@@ -17,8 +18,6 @@ from acp_agent.models.routes import Route, active_alias, all_known, kind_of, nam
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from acp_agent.config.schema import Settings
 
 
 def settled(tmp_path: Path, said: dict[str, object], env: dict[str, str]) -> Settings:
@@ -361,3 +360,21 @@ def test_types(tmp_path: Path) -> None:
     settings = settled(tmp_path, {"providers": {"a": LOCAL, "Google": {}, "b": {"model": "m"}}}, env)
     kinds = [kind_of(alias, entry) for alias, entry in settings.providers.items()]
     assert kinds == ["custom", "gemini", None]
+
+
+def test_a_route_knows_how_its_model_is_told_to_think(tmp_path: Path) -> None:
+    said: dict[str, object] = {"providers": {"openai": {"protocol": "openai"}}}
+    found = named(tmp_path, "openai/gpt-5", said, OPENAI_API_KEY="k")
+    assert found.extra == found.unsaid == {}
+    assert found.thinking("high").extra == {"reasoning_effort": "high"}
+    assert found.thinking("high").thinking("default").extra == {}
+    shown = named(tmp_path, "openai/gpt-5", {}, OPENAI_API_KEY="k")
+    assert shown.extra == shown.unsaid == {"reasoning": {"summary": "auto"}}
+    assert shown.thinking("no such level").extra == shown.unsaid
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_route_says_whether_it_may_be_unencrypted(allowed: bool) -> None:
+    entry = ProviderEntry(base_url="http://models.example", model="m", allow_insecure=allowed)
+    (found,) = routes(Settings(providers={"p": entry}), Sources({}))
+    assert found.insecure is allowed

@@ -246,7 +246,7 @@ def understood(service: Service, pieces: Sequence[bytes]) -> list[StreamEvent]:
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.protocol)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=200)
 @given(junk=st.lists(st.tuples(st.integers(0, 30), JUNK_EVENTS), max_size=8), size=st.integers(1, 50))
 async def test_what_is_not_known_changes_nothing(
     service: Service, junk: list[tuple[int, dict[str, object]]], size: int
@@ -259,3 +259,34 @@ async def test_what_is_not_known_changes_nothing(
         content = b"".join(pieces)
         cut = [content[at : at + size] for at in range(0, len(content), size)]
         assert understood(service, cut) == expected
+
+
+WORDS = KEYS | st.sampled_from(
+    [
+        "type", "error", "response.failed", "response.completed", "response.output_item.done",
+        "function_call", "message_start", "content_block_start", "content_block_stop", "message_delta",
+        "tool_use", "thinking", "contentBlockStart", "contentBlockDelta", "contentBlockStop",
+        "messageStop", "metadata", "done", "parts", "functionCall", "function", "name", "arguments",
+        "finish_reason", "reasoning_details", "content_block", "signature", "stop_reason", "input",
+        "toolUse", "reasoningContent", "encrypted_content", "extra_content",
+    ]
+)  # fmt: skip
+DEEP = st.recursive(
+    ODD | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.protocol)
+@settings(deadline=None, max_examples=200)
+@given(events=st.lists(st.dictionaries(WORDS, DEEP, max_size=5), max_size=5))
+async def test_whatever_comes_is_understood_or_refused(service: Service, events: list[object]) -> None:
+    answer = WIRES[service.protocol](route(service, "http://127.0.0.1:9")).answer()
+    for event in events:
+        try:
+            for found in answer.take(json.dumps(event).encode()):
+                assert not isinstance(found, Finished | Failed)
+        except ValueError:
+            pass
+    assert isinstance(answer.finish("here/m-1"), Finished | Failed)
