@@ -6,6 +6,8 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from anyio import from_thread
+
 from acp_agent import logs
 from acp_agent.assembly import secrets
 from acp_agent.assembly.adapters import adapter, connect
@@ -33,6 +35,7 @@ from acp_agent.turn.history import History
 from acp_agent.turn.ledger import Ledger
 from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
+from acp_agent.workspace.snapshots import Snapshots, snapshots_file
 from acp_agent.workspace.terminals import Consoles
 from acp_agent.workspace.workspace import open_workspace
 
@@ -135,20 +138,26 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     watching = (ledger, *map(options.watched_by, (*others, audience)))
     changes = _changes(ground)
     ahead = (changes,) if changes else ()
+
+    def warn(what: str) -> None:
+        feed.emit(NoticeRaised("warning", what))
+
+    snapshots = Snapshots(
+        snapshots_file(paths.data_dir(ground.env), begun.id),
+        lambda what: from_thread.run_sync(warn, what),
+    )
     screen = Screen(redactor)
-    feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain, screen)
+    feed = Feed(
+        (begun.journal, history, company.keeper, *watching, *ahead, snapshots), audience.drain, screen
+    )
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
-    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
+    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor, snapshots)
     beside = Feed(watching, audience.drain, Screen(redactor))
     confining.on_change = lambda: _tell(confining, options, beside)
     passes = passing(settings, ground.models)
     outputs = _outputs(ground.env, begun.id)
     consoles = Consoles(settings.terminal, audience, outputs, passes, redactor, confining)
-    reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
-
-    def warn(what: str) -> None:
-        feed.emit(NoticeRaised("warning", what))
-
+    reviewing = Reviewing(changes, workspace.roots, feed.emit, snapshots) if changes else None
     begun.journal.on_trouble = warn
     servers = connected_servers(ground, passes, redactor, warn)
     parts = Parts(
@@ -171,6 +180,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
             beside=beside,
             ledger=ledger,
             workspace=workspace,
+            snapshots=snapshots,
             checks=lambda: _checks(ground),
             servers=servers.servers,
             project=ground.project,
