@@ -168,7 +168,8 @@ class Known:
             await anyio.to_thread.run_sync(self._walk_new, folder, fresh)
         for path in (*(file for folder in gone for file in self.tree.files(folder)), *fresh.all()):
             paths[path] = None
-        found = {path: path in self.tree for path in sorted(paths)}
+        folders = frozenset(gone)
+        found = {path: path in self.tree and path not in folders for path in sorted(paths)}
         for folder in gone:
             self.tree.forget(folder)
             if folder not in fresh:

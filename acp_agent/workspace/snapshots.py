@@ -185,11 +185,12 @@ class Snapshots:
 
     def _trim(self) -> None:
         """The newest steps keep their contents."""
-        sizes, room = self._pack.sizes(), SESSION_BYTES * KEPT_SHARE
+        sizes = self._pack.sizes()
+        room = SESSION_BYTES * KEPT_SHARE - (self._pack.size - sum(sizes.values()))
         names: dict[str, None] = {}
         for step in reversed(self._steps()):
             for name in (step.old.digest, step.new.digest):
-                if name in sizes and name not in names and room > 0:
+                if name not in names and sizes.get(name, SESSION_BYTES) <= room:
                     room -= sizes[name]
                     names[name] = None
         self._pack.rewrite(self._pack.lines()[-STEPS:], reversed(names))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     *("help", "mode", "model", "why", "allow", "compact", "clear", "usage", "context", "undo", "retry"),
-    *("btw", "export", "mcp", "doctor", "trust"),
+    *("btw", "export", "mcp", "doctor", "trust", "rewind", "redo"),
 }
 SHOWS_COMPACTION: JsonObject = {"session": {"compaction": {}}}
 MEMORY = script(

@@ -187,7 +187,8 @@ def _done(events: Iterable[Event]) -> _Done:
                 call = calls[event.call_id]
                 if call.kind == "edit" and not event.failed:
                     diffs = (shown.path for shown in event.content or () if isinstance(shown, ShownDiff))
-                    found.edited.update(dict.fromkeys(diffs))
+                    path = (event.record or {}).get("path")  # too much to be shown
+                    found.edited.update(dict.fromkeys((*diffs, path) if isinstance(path, str) else diffs))
                 elif call.kind not in HARMLESS and call.name not in ASKS_ONLY:
                     found.beyond.append(call.title)
             case _:
