@@ -89,7 +89,12 @@ class Connection:
     @property
     def methods(self) -> frozenset[str]:
         """The requests that are answered, but for extensions."""
-        return frozenset({PROMPT, *(name for name in self._methods if not name.startswith("_"))})
+        return frozenset({PROMPT, *self._methods}) - self.extensions
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """The requests of ours that are answered."""
+        return frozenset(name for name in self._methods if name.startswith("_"))
 
     async def serve(self, first: list[bytes]) -> None:
         """Serves the client until it ends the stream; `first` are lines it has sent already."""

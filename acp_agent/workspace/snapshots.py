@@ -148,6 +148,8 @@ class Snapshots:
         told = {change.path: change for change in changes}
         for path in {**told, **before}:
             now = look(Path(path))
+            if now.kind == "other" and path not in told:
+                continue  # a folder was made
             room -= len(now.data or b"")
             if room < 0:
                 now = now._replace(data=None)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acp_agent.events import TurnStarted
-from acp_agent.workspace.documents import EditorFiles
 from acp_agent.workspace.restoring import restore
 from acp_agent.workspace.snapshots import Snapshots, snapshots_file
 from acp_agent.workspace.text import decode
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from acp_agent.events import PutBack
     from acp_agent.workspace.changes import Changes
+    from acp_agent.workspace.documents import EditorFiles
 
 State = tuple[str, bytes, int] | None
 """Kind, bytes and permissions of what is at a path."""
@@ -35,19 +35,19 @@ def state(path: Path) -> State:
 class Work:
     """Turns in a folder `project`; the snapshots are in `data` beside it."""
 
-    def __init__(self, root: Path, editor: EditorFiles | None = None) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root / "project"
         self.root.mkdir(exist_ok=True)
         self.file = snapshots_file(root / "data", "session")
         self.warnings: list[str] = []
-        self._editor = editor
+        self.editor: EditorFiles | None = None
         self._turns = 0
         self.open(Snapshots)
 
     def open(self, make: Callable[[Path, Callable[[str], object]], Snapshots]) -> None:
         """As a process does that takes the session up."""
         self.snapshots = make(self.file, self.warnings.append)
-        self.workspace = open_workspace(self.root, editor=self._editor, keeper=self.snapshots)
+        self.workspace = open_workspace(self.root, editor=self.editor, keeper=self.snapshots)
         self.snapshots(TurnStarted(f"turn-{self._turns}"))
 
     def turn(self) -> str:

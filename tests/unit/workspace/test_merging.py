@@ -32,7 +32,7 @@ def changed(number: int, line: bytes) -> bytes:
         (b"a\n\n\nb\n", b"\xff\n\n\nb\n", b"a\n\n\nc\n", b"\xff\n\n\nc\n"),
         (b"a\n\n\nb\n", b"a\n\n\nc\n", "x\n\n\nb\n".encode("utf-16"), None),
     ],
-    ids=["apart", "endings", "same", "one line", "neighbours", "one place", "ends", "emptied", "binary", "coding", "wide"],
+    ids=["apart", "endings", "same", "line", "neighbours", "place", "ends", "none", "data", "coding", "wide"],
 )  # fmt: skip
 def test_what_comes_of_two_changes(base: bytes, mine: bytes, other: bytes, expected: bytes | None) -> None:
     assert merged(base, mine, other) == expected

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,7 +20,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from acp_agent.errors import ToolError
 from acp_agent.workspace import restoring, snapshots
 from acp_agent.workspace.changes import Changes
-from acp_agent.workspace.images import Image
 from acp_agent.workspace.programs import which
 from acp_agent.workspace.restoring import restore
 from acp_agent.workspace.snapshots import Snapshots, outcome
@@ -31,6 +29,7 @@ from tests.unit.workspace.restored import Work, state
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from acp_agent.workspace.images import Image
     from tests.unit.workspace.restored import State
 
 
@@ -48,8 +47,10 @@ OTHERS = ("data.bin", "link", "made/new.txt", "tool")
 """Only the agent touches them."""
 parts = st.lists(st.sampled_from(["é1", "2", "3", ""]), max_size=4)
 images = st.none() | st.tuples(
-    st.sampled_from(["file", "link"]), st.sampled_from([b"\0one", b"two\r\n", b""]), st.sampled_from([0o644, 0o755])
-)  # fmt: skip
+    st.sampled_from(["file", "link"]),
+    st.sampled_from([b"\0one", b"two\r\n", b""]),
+    st.sampled_from([0o644, 0o755]),
+)
 
 
 class Killed(Exception):
@@ -112,6 +113,11 @@ class AnySequence(RuleBasedStateMachine):
         before = dict(self._agents), dict(self._others)
         self._moments[self._work.turn()] = before
 
+    def _go(self, to: str) -> None:
+        """That is how things are to be now."""
+        agents, others = self._moments[to]
+        self._agents, self._others = dict(agents), dict(others)
+
     def _text(self, name: str) -> bytes:
         encoding, ending = TEXTS[name]
         upper = [f"agent {line}" for line in self._agents[name]]
@@ -135,7 +141,10 @@ class AnySequence(RuleBasedStateMachine):
     @rule(name=st.sampled_from(sorted(TEXTS)), lines=parts)
     def command_on_a_text(self, name: str, lines: list[str]) -> None:
         self._agents[name] = lines
-        write = partial((self._work.root / name).write_bytes, self._text(name))
+
+        def write() -> None:
+            (self._work.root / name).write_bytes(self._text(name))
+
         self._portal.call(self._work.run, self._changes, write)
 
     @rule(new=st.dictionaries(st.sampled_from(OTHERS), images, min_size=1))
@@ -166,7 +175,7 @@ class AnySequence(RuleBasedStateMachine):
         self._turn()
         found = self._portal.call(restore, self._work.workspace, self._work.snapshots, to)
         assert {file.fate for file in found} <= {"put back", "merged", "removed"}, found
-        self._agents, self._others = map(dict, self._moments[to])
+        self._go(to)
 
     @rule(data=st.data(), lives=st.integers(1, 4), done=st.booleans())
     def killed_on_the_way_back(self, data: st.DataObject, lives: int, done: bool) -> None:
@@ -176,7 +185,7 @@ class AnySequence(RuleBasedStateMachine):
         Dying.lives, Dying.done = lives, done
         self._work.open(Dying)
         self._turn()
-        self._agents, self._others = map(dict, self._moments[to])
+        self._go(to)
         try:
             self._portal.call(restore, self._work.workspace, self._work.snapshots, to)
         except Killed:
@@ -187,7 +196,7 @@ class AnySequence(RuleBasedStateMachine):
             self._agents, self._others = agents, others
             self._turn()
             self._portal.call(restore, self._work.workspace, self._work.snapshots, to)
-            self._agents, self._others = map(dict, self._moments[to])
+            self._go(to)
             # What was half done when the turn began is no moment that the model of it knows.
             self._moments.pop(max(self._moments, key=lambda turn: int(turn.partition("-")[2])))
         self._work.open(Snapshots)
@@ -233,9 +242,9 @@ async def test_a_change_beside_the_turn_s_stays_and_one_in_it_is_left_alone(work
     assert not (work.root / "gone").exists()
 
 
-async def test_what_the_editor_holds_unsaved_is_the_person_s(tmp_path: Path) -> None:
-    editor = Editor()
-    work = Work(tmp_path.resolve(), editor)
+async def test_what_the_editor_holds_unsaved_is_the_person_s(work: Work) -> None:
+    editor = work.editor = Editor()
+    work.open(Snapshots)
     path = work.root / "a.txt"
     path.write_text("one\ntwo\nthree\nfour\n", encoding="utf-8")
     turn = work.turn()
@@ -287,7 +296,10 @@ async def test_moves_of_files_and_folders(work: Work) -> None:
 
         await work.run(changes, move)
     found = {file.path.removeprefix(f"{work.root}/"): file.fate for file in await work.back(turn)}
-    removed, back = dict.fromkeys(["src", "lib/b.txt"], "removed"), dict.fromkeys(["src/a.bin", "src/b.txt"], "put back")
+    removed, back = (
+        dict.fromkeys(["src", "lib/b.txt"], "removed"),
+        dict.fromkeys(["src/a.bin", "src/b.txt"], "put back"),
+    )
     assert found == removed | back
     assert (work.root / "src" / "a.bin").read_bytes() == b"\0src/a.bin"
     assert (work.root / "src" / "b.txt").read_bytes() == b"\0src/b.txt"
