@@ -19,6 +19,7 @@ from acp_agent.events import TurnStarted
 from acp_agent.workspace import opening
 from acp_agent.workspace.images import NOTHING, Image, State, look
 from acp_agent.workspace.pack import SUFFIX, Pack
+from acp_agent.workspace.tree import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -322,10 +323,14 @@ def _ahead(paths: Sequence[str]) -> dict[str, Image]:
 
 
 def _files(path: str) -> Iterable[str]:
+    """Those that a path means, but nothing of git's own: half of that put back is worse than none."""
+    if REPOSITORY in Path(path).parts:
+        return
     if os.path.islink(path) or not os.path.isdir(path):
         yield path
         return
-    for folder, _, names in os.walk(path):
+    for folder, inner, names in os.walk(path):
+        inner[:] = [name for name in inner if name != REPOSITORY]
         yield from (os.path.join(folder, name) for name in names)
 
 

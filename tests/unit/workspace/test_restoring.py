@@ -314,6 +314,14 @@ async def test_a_command_that_was_not_followed_is_kept_as_far_as_it_says_what_it
     assert await work.fates(turn) == {"a.txt": "put back"}
 
 
+async def test_git_s_own_files_are_not_kept(work: Work) -> None:
+    (work.root / ".git").mkdir()
+    for name in ("a.txt", ".git/config"):
+        (work.root / name).write_bytes(b"one")
+    before = await work.snapshots.ahead([str(work.root), str(work.root / ".git" / "config")])
+    assert set(before) == {str(work.root / "a.txt")}
+
+
 async def test_what_is_too_large_is_said(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("acp_agent.workspace.images.FILE_BYTES", 10)
     path = work.root / "large"
