@@ -40,6 +40,7 @@ bench: $(VENV)/.developed
 	$(BIN)/python -m tests.benchmarks.protocols
 	$(BIN)/python -m tests.benchmarks.network
 	$(BIN)/python -m tests.benchmarks.sandbox
+	$(BIN)/python -m tests.benchmarks.undo
 
 # What is in editor-configs; a test compares them.
 editors: $(VENV)/.installed

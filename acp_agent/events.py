@@ -259,6 +259,26 @@ class CompactionEnded(NamedTuple):
     error: str = ""
 
 
+class PutBack(NamedTuple):
+    """What has become of a file that a command was to put back."""
+
+    path: str
+    fate: Literal["put back", "merged", "removed", "left alone"]
+    why: str = ""
+
+
+class Rewound(NamedTuple):
+    """A command has gone back, or forth again: in the conversation, in files, or in both."""
+
+    turn_id: str
+    """The command's own."""
+    tip: int | None = None
+    """The number of the record at which the conversation was; None when it stays there."""
+    files: tuple[PutBack, ...] = ()
+    takes_back: str = ""
+    """The turn of the command that this one takes back."""
+
+
 class ModeChanged(NamedTuple):
     mode_id: str
 
@@ -324,6 +344,7 @@ Event = (
     | Parked
     | CompactionStarted
     | CompactionEnded
+    | Rewound
     | ModeChanged
     | OptionsChanged
     | CommandsChanged

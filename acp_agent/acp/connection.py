@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from acp_agent.acp import administration, authentication, options, prompts, providers, saved, sessions
+from acp_agent.acp import (
+    administration,
+    authentication,
+    options,
+    prompts,
+    providers,
+    rewinding,
+    saved,
+    sessions,
+)
 from acp_agent.acp.editor import Editor
 from acp_agent.acp.initialize import answer
 from acp_agent.acp.params import Params
@@ -73,13 +82,19 @@ class Connection:
             **sessions.methods(self),
             **saved.methods(self),
             **options.methods(self),
+            **rewinding.methods(self),
             **(administration.methods(self) if administers else {}),
         }
 
     @property
     def methods(self) -> frozenset[str]:
         """The requests that are answered, but for extensions."""
-        return frozenset({*self._methods, PROMPT})
+        return frozenset({PROMPT, *self._methods}) - self.extensions
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """The requests of ours that are answered."""
+        return frozenset(name for name in self._methods if name.startswith("_"))
 
     async def serve(self, first: list[bytes]) -> None:
         """Serves the client until it ends the stream; `first` are lines it has sent already."""

@@ -21,6 +21,8 @@ SHARED_FILES = "acp-agent/shared-files"
 """In `_meta`: true says that a client elsewhere sees the same files as we do."""
 TOKEN = "acp-agent/token"
 """In `_meta`: the token, where nothing below the lines has brought it."""
+REWIND = "acp-agent/rewind"
+"""In `_meta` of the capabilities: there are `_acp-agent/turns`, `rewind` and `redo`."""
 
 SESSION_CAPABILITIES = (
     *("list", "delete", "additionalDirectories", "resume", "close"),
@@ -101,6 +103,7 @@ def answer(client: Client) -> Json:
             "sessionCapabilities": {name: {} for name in SESSION_CAPABILITIES},
             "auth": {"logout": {}, "status": {}},
             "providers": {},
+            "_meta": {REWIND: {"turns": True, "redo": True}},
         },
         "authMethods": [
             {

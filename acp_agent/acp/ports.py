@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from acp_agent.acp.editor import Editor
     from acp_agent.acp.providers import Provider, Routing
     from acp_agent.content import Part
-    from acp_agent.events import Event, Option, StopReason, Tokens
+    from acp_agent.events import Event, Option, Rewound, StopReason, Tokens
     from acp_agent.extend.servers import ServerSpec
 
 AccessState = Literal["authenticated", "unauthenticated", "not_required", "unknown"]
@@ -28,8 +28,33 @@ class Prompt(Protocol):
         """What it took, once it has ended; None when no provider has said."""
         ...
 
+    @property
+    def answer(self) -> str:
+        """What a command has said at its end."""
+        ...
+
+    @property
+    def rewound(self) -> Rewound | None:
+        """Where a command has gone back to, if it has."""
+        ...
+
     def cancel(self) -> None:
         """Ends it, whether it waits or runs."""
+        ...
+
+
+class TurnDone(Protocol):
+    """A turn that can be taken back."""
+
+    @property
+    def turn_id(self) -> str: ...
+
+    @property
+    def prompt(self) -> str: ...
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """What it has done to files, by path."""
         ...
 
 
@@ -79,6 +104,10 @@ class Session(Protocol):
 
     def since(self, last: int) -> Sequence[Event]:
         """What has happened after the record with that number. Does not wait."""
+        ...
+
+    async def turns(self) -> Sequence[TurnDone]:
+        """The turns of the conversation that can be taken back. Raises AgentError."""
         ...
 
     def submit(self, content: tuple[Part, ...], by: Editor, trace: Mapping[str, str]) -> Prompt:

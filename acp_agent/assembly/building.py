@@ -7,6 +7,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from anyio import from_thread
+
 from acp_agent import logs
 from acp_agent.assembly import secrets
 from acp_agent.assembly.adapters import adapter
@@ -40,6 +42,7 @@ from acp_agent.turn.ledger import Ledger
 from acp_agent.turn.parking import left_parked, when
 from acp_agent.workspace.changes import Changes
 from acp_agent.workspace.programs import which
+from acp_agent.workspace.snapshots import Snapshots, snapshots_file
 from acp_agent.workspace.terminals import Consoles
 from acp_agent.workspace.workspace import open_workspace
 
@@ -160,17 +163,18 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     watching = (ledger, *map(options.watched_by, (*others, audience)), allowance)
     changes = _changes(ground)
     ahead = (changes,) if changes else ()
+    snapshots = _snapshots(begun, ground, warn)
     screen = Screen(redactor)
     kept_by = (begun.journal, history, company.keeper, _recorder(begun, ground.spending, warn))
-    feed = Feed((*kept_by, *watching, *ahead), audience.drain, screen)
+    feed = Feed((*kept_by, *watching, *ahead, snapshots), audience.drain, screen)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
-    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
+    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor, snapshots)
     beside = Feed(watching, audience.drain, Screen(redactor))
     confining.on_change = lambda: _tell(confining, options, beside)
     passes = passing(settings, ground.models, ground.stored)
     outputs = _outputs(ground.env, begun.id)
     consoles = Consoles(settings.terminal, audience, outputs, passes, redactor, confining)
-    reviewing = Reviewing(changes, workspace.roots, feed.emit) if changes else None
+    reviewing = Reviewing(changes, workspace.roots, feed.emit, snapshots) if changes else None
     begun.journal.on_trouble = warn
     servers = connected_servers(ground, passes, redactor, warn)
     parts = Parts(
@@ -197,6 +201,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
             beside=beside,
             ledger=ledger,
             workspace=workspace,
+            snapshots=snapshots,
             checks=lambda: _checks(ground),
             servers=servers.servers,
             project=ground.project,
@@ -226,6 +231,12 @@ def _ignored(ground: Ground) -> Iterable[str]:
         from acp_agent.config.trust import title
 
         yield title(ground.trust)
+
+
+def _snapshots(begun: Begun, ground: Ground, warn: Callable[[str], None]) -> Snapshots:
+    """What the session's turns change, kept to be put back."""
+    path = snapshots_file(paths.data_dir(ground.env), begun.id)
+    return Snapshots(path, lambda what: from_thread.run_sync(warn, what))
 
 
 def _redactor(ground: Ground) -> Redactor:

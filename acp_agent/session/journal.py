@@ -48,6 +48,7 @@ _KEPT = (
     events.ModelUsed,
     events.CompactionStarted,
     events.CompactionEnded,
+    events.Rewound,
     events.ModeChanged,
     events.OptionsChanged,
     events.TitleChanged,
@@ -112,10 +113,11 @@ class Contents(NamedTuple):
     """Number and parent of the records that only a newer version knows."""
     end: End = End()
 
-    def branch(self) -> tuple[Record, ...]:
+    def branch(self, tip: int | None = None) -> tuple[Record, ...]:
         """The records of the current branch: the last one and those it follows, from the beginning.
 
-        Where a record follows one that could not be read, the nearest one before that is taken.
+        With `tip`, the branch that ends with the record of that number; 0 is the beginning. Where a record
+        follows one that could not be read, the nearest one before that is taken.
         """
         unread = dict(self.unread)
         places: dict[int, int] = {}
@@ -136,7 +138,8 @@ class Contents(NamedTuple):
             places[record.number] = index
             if not numbers or record.number > numbers[-1]:
                 numbers.append(record.number)
-        at = place(self.end.tip) if self.end.tip else len(self.records) - 1
+        tip = self.end.tip or None if tip is None else tip
+        at = len(self.records) - 1 if tip is None else place(tip) if tip else -1
         found: list[Record] = []
         while at >= 0:
             found.append(self.records[at])

@@ -13,6 +13,8 @@ from acp_agent.content import Blob, Text
 from acp_agent.errors import AgentError
 from acp_agent.events import (
     PlanChanged,
+    Reminded,
+    Rewound,
     TextDelta,
     ThoughtDelta,
     TitleChanged,
@@ -21,9 +23,10 @@ from acp_agent.events import (
     UsageChanged,
     UserMessage,
 )
-from acp_agent.extend.commands.desk import Again, PastTurn, Words
+from acp_agent.extend.commands.desk import Again, Words
 from acp_agent.extend.commands.registry import Order
 from acp_agent.session.journal import read
+from acp_agent.session.turns import turns_of
 from acp_agent.turn import estimate
 
 if TYPE_CHECKING:
@@ -31,25 +34,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acp_agent.content import Part
-    from acp_agent.events import Event, Option, StopReason
-    from acp_agent.extend.commands.desk import Desk, Permissions, Project, Servers
+    from acp_agent.events import Event, Option, PutBack, StopReason
+    from acp_agent.extend.commands.desk import Desk, PastTurn, Permissions, Project, Servers
     from acp_agent.extend.commands.registry import Registry
     from acp_agent.extend.commands.table import Entry
     from acp_agent.health import Finding
     from acp_agent.models.messages import ModelRequest
     from acp_agent.models.stream import Model
     from acp_agent.permission.explaining import Explained
-    from acp_agent.session.journal import Record
+    from acp_agent.session.journal import Contents
     from acp_agent.session.parts import Parts
-    from acp_agent.session.session import Asked
+    from acp_agent.session.prompt import Prompt
     from acp_agent.turn.allowance import Allowance
     from acp_agent.turn.aside import Aside
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.feed import Feed
     from acp_agent.turn.ledger import Ledger
+    from acp_agent.workspace.snapshots import Snapshots
     from acp_agent.workspace.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+FILES = "files"
+"""The topic of what the model is told of files that were put back."""
+NAMED = 20
+"""Of them."""
 
 
 class CommandParts(NamedTuple):
@@ -60,6 +69,7 @@ class CommandParts(NamedTuple):
     """Reaches who watches, but neither journal nor history."""
     ledger: Ledger
     workspace: Workspace
+    snapshots: Snapshots
     checks: Callable[[], Iterable[Callable[[], Sequence[Finding]]]]
     servers: Servers | None
     project: Project
@@ -83,19 +93,21 @@ class Host(Protocol):
 class LocalTurn:
     """extend.commands.desk.Desk for one command. `run` it once."""
 
-    def __init__(self, host: Host, parts: Parts, order: Order, asked: Asked) -> None:
+    def __init__(self, host: Host, parts: Parts, order: Order, prompt: Prompt) -> None:
         self._host = host
         self._parts = parts
         self._order = order
-        self._asked = asked
+        self._prompt = prompt
         kept = order.entry.kept
         self._feed = parts.feed if kept else parts.for_commands.beside
         # What leaves no trace must not use up the numbers of what does.
         self._new_id = new_id = host.new_id if kept else _unnumbered
         self._begun = TurnStarted(new_id("turn"), local=True)
-        shown = tuple(part for part in asked.content if not isinstance(part, Blob))
+        shown = tuple(part for part in prompt.asked.content if not isinstance(part, Blob))
         self._said = UserMessage(new_id("m"), shown)
         self._message_id = new_id("m")
+        self._to_tell: Reminded | None = None
+        """What the model is told of it."""
 
     async def run(self) -> tuple[StopReason, Again | None]:
         """Carries the command out; what is to be run after it, if anything."""
@@ -104,10 +116,13 @@ class LocalTurn:
         stop: StopReason = "cancelled"
         try:
             answer = await self._answer()
-            self.say(answer.note if isinstance(answer, Again) else answer)
+            self._prompt.answer = answer.note if isinstance(answer, Again) else answer
+            self.say(self._prompt.answer)
             stop = "end_turn"
         finally:
             self._feed.emit(TurnEnded(self._begun.turn_id, stop))
+            if self._to_tell:
+                self._feed.emit(self._to_tell)
         return stop, answer if isinstance(answer, Again) else None
 
     async def _answer(self) -> str | Again:
@@ -144,6 +159,10 @@ class LocalTurn:
     @property
     def workspace(self) -> Workspace:
         return self._parts.for_commands.workspace
+
+    @property
+    def snapshots(self) -> Snapshots:
+        return self._parts.for_commands.snapshots
 
     @property
     def permissions(self) -> Permissions:
@@ -195,7 +214,7 @@ class LocalTurn:
         return self._parts.context.instructions() if self._parts.options.project_instructions else ""
 
     async def past(self) -> Sequence[PastTurn]:
-        return turns_of(await self._records(), without=self._begun.turn_id)
+        return turns_of((await self._contents()).branch(), without=self._begun.turn_id)
 
     # What it may do ------------------------------------------------------------------------
 
@@ -217,33 +236,47 @@ class LocalTurn:
         self._feed.emit(latest._replace(cost=self.ledger.cost))
 
     async def compact(self, focus: str) -> Compacted:
-        return await self._host.compact(self._feed, self._asked.trace, focus)
+        return await self._host.compact(self._feed, self._prompt.asked.trace, focus)
 
     def _aside(self) -> Aside:
         parts = self._parts
-        return parts.aside(self.model, parts.consent(self._feed, self._new_id), self._asked.trace)
+        return parts.aside(self.model, parts.consent(self._feed, self._new_id), self._prompt.asked.trace)
 
-    async def rewind(self, before: int) -> None:
-        records: Sequence[Record] = ()
-        with anyio.CancelScope(shield=True):  # what was undone on disk must be undone here
-            records = await self._records()
-        kept = [record.event for record in records if record.number <= before]
-        taken_back = [record.event for record in records if record.number > before]
+    async def rewind(self, to: int | None, files: Sequence[PutBack] = (), takes_back: str = "") -> None:
+        tip: int | None = None
+        if to is not None:
+            with anyio.CancelScope(shield=True):  # what was undone on disk must be undone here
+                tip = await self._branch(to)
+        elif named := [each.path for each in files if each.fate != "left alone"]:
+            self._to_tell = Reminded(FILES, _told(named, takes_back))
+        self._prompt.rewound = Rewound(self._begun.turn_id, tip, tuple(files), takes_back)
+        self._feed.emit(self._prompt.rewound)
+
+    async def _branch(self, to: int) -> int:
+        """The conversation goes on from there; where it was."""
+        contents = await self._contents()
+        before, kept = contents.branch(), contents.branch(to)
+        tip = next((each.parent for each in before if each.event == self._begun), 0)
         journal, history = self._parts.journal, self._parts.history
-        history.restart(kept)
-        journal.branch(before)
-        title = [event for event in taken_back if isinstance(event, TitleChanged)][-1:]
+        history.restart(record.event for record in kept)
+        journal.branch(to)
+        titles = [each for each in contents.records if isinstance(each.event, TitleChanged)][-1:]
+        title = [each.event for each in titles if each not in kept]
         for event in (*title, self._begun, self._said):
             journal(event)
             history(event)
         self.workspace.documents.forget()
-        self._show_present(kept, taken_back)
+        self._show_present([each.event for each in before], [each.event for each in kept])
+        return tip
 
-    def _show_present(self, kept: Sequence[Event], taken_back: Sequence[Event]) -> None:
-        """Plan and use of the window as they are after something was taken back."""
-        if any(isinstance(event, PlanChanged) for event in taken_back):
-            plans = (event for event in reversed(kept) if isinstance(event, PlanChanged))
-            self._feed.emit(next(plans, PlanChanged(())))
+    def _show_present(self, before: Sequence[Event], kept: Sequence[Event]) -> None:
+        """Plan and use of the window as they are now, after a branch was left for another."""
+        was, now = (
+            next((event for event in reversed(events) if isinstance(event, PlanChanged)), PlanChanged(()))
+            for events in (before, kept)
+        )
+        if was != now:
+            self._feed.emit(now)
         try:
             window = self.model.window
         except AgentError:
@@ -252,10 +285,15 @@ class LocalTurn:
         used = next(counted, _estimated(self.request()))
         self._feed.emit(UsageChanged(used, window, self.ledger.cost))
 
-    async def _records(self) -> Sequence[Record]:
+    async def _contents(self) -> Contents:
         self._parts.feed.flush()
-        contents = await anyio.to_thread.run_sync(read, self.journal)
-        return contents.branch()
+        return await anyio.to_thread.run_sync(read, self.journal)
+
+
+def _told(paths: Sequence[str], forth: str) -> str:
+    named = ", ".join(paths[:NAMED]) + (f" and {len(paths) - NAMED} more" if len(paths) > NAMED else "")
+    what = "has taken that back" if forth else "has put files back to what they were before an earlier turn"
+    return f"The user {what}, the conversation stays. Changed: {named}. Read them again before you go on."
 
 
 def _estimated(request: ModelRequest) -> int:
@@ -264,27 +302,6 @@ def _estimated(request: ModelRequest) -> int:
 
 def _unnumbered(kind: str) -> str:
     return f"{kind}-{secrets.token_hex(4)}"
-
-
-def turns_of(records: Iterable[Record], without: str = "") -> list[PastTurn]:
-    """The turns that `records` tell of, but for the one with the id `without`."""
-    found: list[PastTurn] = []
-    begun: Record | None = None
-    events: list[Event] = []
-
-    def end() -> None:
-        if begun and isinstance(begun.event, TurnStarted) and begun.event.turn_id != without:
-            said = (event.content for event in events if isinstance(event, UserMessage))
-            found.append(PastTurn(begun.parent, begun.event.local, next(said, ()), tuple(events)))
-
-    for record in records:
-        if isinstance(record.event, TurnStarted):
-            end()
-            begun = record
-            events.clear()
-        events.append(record.event)
-    end()
-    return found
 
 
 if TYPE_CHECKING:

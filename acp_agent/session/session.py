@@ -34,16 +34,18 @@ from acp_agent.models.messages import ModelRequest
 from acp_agent.session.journal import read
 from acp_agent.session.judging import asked_last
 from acp_agent.session.local import LocalTurn
+from acp_agent.session.prompt import Asked, Prompt
 from acp_agent.session.titles import title_of
+from acp_agent.session.turns import TurnDone, done
 from acp_agent.turn.loop import Turn, run_turn
 from acp_agent.turn.parking import Parking
 from acp_agent.turn.recovery import Aids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from acp_agent.content import Part
-    from acp_agent.events import Archived, Event, Option, StopReason, Tokens
+    from acp_agent.events import Archived, Event, Option, StopReason
     from acp_agent.models.stream import Model
     from acp_agent.session.audience import Watcher
     from acp_agent.session.parts import Parts
@@ -55,16 +57,6 @@ log = logging.getLogger(__name__)
 GO_ON = Reminded("answer", "The user asks you to go on where you stopped.")
 CLOSE_LIMIT_S = 1.5
 """How long a cancelled turn may take to end its tools when the session is closed."""
-
-
-class Asked(NamedTuple):
-    """What a prompt is about."""
-
-    content: tuple[Part, ...]
-    by: Watcher | None = None
-    """Who asked; it is not told what it has said itself."""
-    trace: Mapping[str, str] = MappingProxyType({})
-    """W3C trace context, passed on to services."""
 
 
 class Past(NamedTuple):
@@ -82,35 +74,6 @@ class Before(NamedTuple):
     title: TitleChanged | None = None
     last_id: int = 0
     """The highest number in an id; see restore.last_id."""
-
-
-class Prompt:
-    """A prompt that waits, runs or has ended."""
-
-    def __init__(self, asked: Asked, cancel: Callable[[Prompt], None]) -> None:
-        self.asked = asked
-        self._cancel = cancel
-        self._ended = anyio.Event()
-        self._outcome: StopReason | Exception = "cancelled"
-        self.tokens: Tokens | None = None
-        """What it took, once it has ended; None when no provider has said."""
-
-    def end(self, outcome: StopReason | Exception, tokens: Tokens | None = None) -> None:
-        """Says how it ended; the first one counts."""
-        if not self._ended.is_set():
-            self._outcome, self.tokens = outcome, tokens
-            self._ended.set()
-
-    def cancel(self) -> None:
-        """Ends it, whether it waits or runs."""
-        self._cancel(self)
-
-    async def outcome(self) -> StopReason:
-        """Waits for the end; raises what the turn failed with."""
-        await self._ended.wait()
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        return self._outcome
 
 
 State = Literal["working", "waiting", "idle"]
@@ -215,6 +178,11 @@ class Session:
         new = (record.event for record in read(journal.path).branch() if record.number > last)
         return tuple(event for event in new if shows(event))
 
+    async def turns(self) -> Sequence[TurnDone]:
+        """The turns that can be taken back, and what each has done to files. Raises AgentError."""
+        contents = await anyio.to_thread.run_sync(read, self._parts.journal.path)
+        return await done(contents.branch(), self._parts.for_commands.snapshots)
+
     # Prompts ------------------------------------------------------------------------
 
     def submit(
@@ -290,15 +258,16 @@ class Session:
         ledger.begin_prompt()
         try:
             with scope:
-                outcome = await self._answer(prompt.asked, scope)
+                outcome = await self._answer(prompt, scope)
         finally:
             self._running = None
             prompt.end(outcome, ledger.spent)
 
-    async def _answer(self, asked: Asked, scope: anyio.CancelScope) -> StopReason | Exception:
+    async def _answer(self, prompt: Prompt, scope: anyio.CancelScope) -> StopReason | Exception:
         """A command answers by itself, or says what the model is to be asked."""
+        asked = prompt.asked
         if order := self._parts.for_commands.registry.find(asked.content):
-            stop, again = await LocalTurn(self, self._parts, order, asked).run()
+            stop, again = await LocalTurn(self, self._parts, order, prompt).run()
             if again is None:
                 return stop
             asked = asked._replace(content=again.content)

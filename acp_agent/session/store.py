@@ -8,6 +8,7 @@ import math
 import re
 import secrets
 import time
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
@@ -17,6 +18,7 @@ from acp_agent.events import Archived, ModeChanged, ModelUsed, OptionsChanged, T
 from acp_agent.session.journal import Contents, Header, Journal, JournalLocked, Record, read, remove
 from acp_agent.session.summary import TELLING, summary_of
 from acp_agent.session.titles import TITLE_CHARACTERS
+from acp_agent.workspace.snapshots import snapshots_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,6 +73,7 @@ class Store:
 
     def __init__(self, data_dir: Path) -> None:
         """Nothing is opened or made yet."""
+        self._data_dir = data_dir
         self.folder = data_dir / "sessions"
         """Of the journals."""
         self._index_path = data_dir / "index.db"
@@ -153,7 +156,7 @@ class Store:
             raise JournalError(troubles[0])
 
     def delete(self, session_id: str) -> None:
-        """Removes a session for ever; of one that there is not, there is nothing to remove.
+        """Removes a session for ever, with its snapshots; of one there is not, there is nothing to remove.
 
         Raises JournalError when it is open, here or in another process, or cannot be removed.
         """
@@ -162,6 +165,8 @@ class Store:
         except NotFound:
             return
         remove(path)
+        with suppress(OSError):
+            snapshots_file(self._data_dir, session_id).unlink()
         self._index.forget(session_id)
 
     def listener(self, session_id: str) -> Listener:

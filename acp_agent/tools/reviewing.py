@@ -13,12 +13,13 @@ from acp_agent.tools.shortening import one_line
 from acp_agent.workspace.text import decode, is_binary
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from acp_agent.events import Event, Shown, ShownCommand
     from acp_agent.permission.claims import Claim
     from acp_agent.tools.base import Progress, ToolResult
     from acp_agent.workspace.changes import Changes, Found
+    from acp_agent.workspace.images import Image
     from acp_agent.workspace.known import Change
     from acp_agent.workspace.roots import Roots
     from acp_agent.workspace.text import Text
@@ -50,6 +51,14 @@ class Command(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """workspace.snapshots.Snapshots, as far as commands go."""
+
+    async def ahead(self, paths: Iterable[str]) -> Mapping[str, Image]: ...
+
+    async def changed(self, before: Mapping[str, Image], changes: Sequence[Change]) -> None: ...
+
+
 class _Review(NamedTuple):
     shown: tuple[Shown, ...]
     locations: tuple[Location, ...]
@@ -60,8 +69,16 @@ class _Review(NamedTuple):
 class Reviewing:
     """Of one session; its commands run one after the other."""
 
-    def __init__(self, changes: Changes, roots: Roots, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        changes: Changes,
+        roots: Roots,
+        emit: Callable[[Event], None],
+        keeper: Keeper | None = None,
+    ) -> None:
+        """`keeper` keeps what was there before, so that it can be put back."""
         self._changes = changes
+        self._keeper = keeper
         self._roots = roots
         self._emit = emit
         self._explained = ""
@@ -74,23 +91,38 @@ class Reviewing:
         What one that is cancelled has changed is shown all the same.
         """
         claims = command.claims()
+        before = await self._ahead(claims)
         await self._changes.begin()
         try:
             with self._changes.following():
                 result = await run(progress)
         except BaseException:
             with anyio.move_on_after(CANCEL_LIMIT_S, shield=True):
-                review = self._review(claims, await self._changes.end())
+                review = self._review(claims, await self._ended(before))
                 if review.shown:
                     content = (command.so_far(), *review.shown)
                     self._emit(ToolCallUpdated(progress.call_id, content=content, locations=review.locations))
             raise
-        review = self._review(claims, await self._changes.end())
+        review = self._review(claims, await self._ended(before))
         if not review.shown:
             return result
         output = f"{result.output}\n{review.told}" if review.told else result.output
         shown = (*(result.shown or ()), *review.shown)
         return result._replace(output=output, shown=shown, locations=review.locations or None)
+
+    async def _ahead(self, claims: Sequence[Claim]) -> Mapping[str, Image]:
+        """What is there of the files that the command says it will change."""
+        if self._keeper is None:
+            return {}
+        return await self._keeper.ahead(
+            claim.resource for claim in claims if claim.operation == "edit" and claim.inside
+        )
+
+    async def _ended(self, before: Mapping[str, Image]) -> Found:
+        found = await self._changes.end()
+        if self._keeper:
+            await self._keeper.changed(before, found.changes)
+        return found
 
     def _review(self, claims: Sequence[Claim], found: Found) -> _Review:
         claimed = {claim.resource for claim in claims if claim.operation == "edit"}

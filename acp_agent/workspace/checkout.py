@@ -24,6 +24,7 @@ _IGNORED = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--
 # Of each file: how it is known, and once more if it is not as git has it. A filter does not run.
 _LISTED = ("ls-files", "-z", "-v", "--stage", "--cached", "--modified", "--others", "--exclude-standard")
 _CLEAN = b"H 100"
+_EXECUTABLE = b"100755"
 _NOT_TRACKED = b"? "
 _CONVERTING = ("filter", "ident", "working-tree-encoding", "eol")
 _CONVERSION = r"^core\.(autocrlf|eol|attributesfile)$"
@@ -47,17 +48,26 @@ class Objects:
 
     def of(self, path: str) -> str:
         """The object of a file that was clean; empty for any other."""
+        record = self._record(path)
+        return record[2].decode("ascii") if record else ""
+
+    def executable(self, path: str) -> bool:
+        """Whether a file that was clean could be run."""
+        record = self._record(path)
+        return bool(record and record[1] == _EXECUTABLE)
+
+    def _record(self, path: str) -> list[bytes] | None:
         name = os.fsencode(path)
         at = bisect_right(self._firsts, name) - 1
         if at < 0:
-            return ""
+            return None
         if self._open[0] != at:
             self._open = (at, zlib.decompress(self._chunks[at]))
         chunk = self._open[1]
         found = chunk.find(b"\t" + name + b"\0")
         if found < 0:
-            return ""
-        return chunk[chunk.rfind(b"\0", 0, found) + 1 : found].split(b" ")[2].decode("ascii")
+            return None
+        return chunk[chunk.rfind(b"\0", 0, found) + 1 : found].split(b" ")
 
 
 class Checkout(NamedTuple):

@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from acp_agent.errors import PeerError, PeerTimeout, ToolError
 from acp_agent.workspace import files
+from acp_agent.workspace.images import NOTHING, Image
 from acp_agent.workspace.neighbours import missing
 from acp_agent.workspace.text import Text, decode, is_binary, plain
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acp_agent.workspace.roots import Place
+    from acp_agent.workspace.snapshots import Keeper
 
 EDITOR_READ_S = 5.0
 """An editor answers from memory; some never answer at all."""
@@ -91,8 +93,10 @@ class Written(NamedTuple):
 class Documents:
     """The files of one session. Remembers what of them the model has seen."""
 
-    def __init__(self, editor: EditorFiles | None = None) -> None:
+    def __init__(self, editor: EditorFiles | None = None, keeper: Keeper | None = None) -> None:
+        """`keeper` is told of every change, so that it can be taken back."""
         self._editor = editor
+        self._keeper = keeper
         self._silent_until = 0.0
         self._seen: dict[Path, str] = {}
         self._noted: set[str] = set()
@@ -110,9 +114,12 @@ class Documents:
         if version != document.version:
             raise ToolError(f"{document.path} has changed since it was read. Read it again, then change it.")
 
-    def forget(self) -> None:
-        """The model no longer knows what it has seen: everything has to be read again."""
-        self._seen.clear()
+    def forget(self, path: Path | None = None) -> None:
+        """The model no longer knows what it has seen, of one file or of all: that has to be read again."""
+        if path is None:
+            self._seen.clear()
+        else:
+            self._seen.pop(path, None)
 
     # Reading ----------------------------------------------------------------------
 
@@ -196,18 +203,28 @@ class Documents:
                 "Ask the person to save it."
             )
         data = text.encode()
+        number = await self._about_to(place.path, base, Image("file", data))
         if editor and through:
             await self._write_through(editor, place.path, text, data)
         else:
             await anyio.to_thread.run_sync(files.write_bytes, place.path, data)
-        return await self._verified(place, text, base)
+        written = await self._verified(place, text, base)
+        if self._keeper:
+            await self._keeper.after(number, place.path, image_of(written.document))
+        return written
 
     async def remove(self, place: Place, base: Document) -> None:
         """Removes the file. Raises ToolError when it is no longer as in `base`, or cannot be removed."""
         if (await self.read(place)).version != base.version:
             raise ToolError(f"{place.path} has changed meanwhile.")
+        number = await self._about_to(place.path, base, NOTHING)
         await anyio.to_thread.run_sync(files.remove, place.path)
         self._seen.pop(place.path, None)
+        if self._keeper:
+            await self._keeper.after(number, place.path, NOTHING)
+
+    async def _about_to(self, path: Path, base: Document | None, new: Image) -> int:
+        return await self._keeper.before(path, image_of(base), new) if self._keeper else 0
 
     def _belongs_to_editor(self, place: Place, text: Text, base: Document | None) -> bool:
         """A file that is there goes the way it came: a client that cannot be read may hold other text."""
@@ -246,6 +263,16 @@ class Documents:
             return Written(document, as_asked, "The editor changed the text on saving it.")
         self.mark_seen(document)
         return Written(document, as_asked, "The editor holds it unsaved." if document.unsaved else "")
+
+
+def image_of(document: Document | None) -> Image:
+    """The file as it would be if it were saved."""
+    if document is None:
+        return NOTHING
+    try:
+        return Image("file", document.source.encode())
+    except ToolError:  # what the editor holds cannot be saved
+        return Image("file")
 
 
 def _read_text_file(path: Path) -> bytes:

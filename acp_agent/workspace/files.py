@@ -88,16 +88,16 @@ def make_folder(path: Path) -> None:
         raise trouble("make", path, error) from error
 
 
-def write_bytes(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o666, over_link: bool = False) -> None:
     """Replaces the file at a real path, or makes it with its folders; all of it or nothing.
 
     A new file gets `mode`, less the umask; an existing one keeps its own, and its owner where that
-    is allowed. Other hard links to it keep the old content. Raises ToolError; then the old file is
-    as it was.
+    is allowed. Other hard links to it keep the old content. A link there is only replaced with
+    `over_link`. Raises ToolError; then the old file is as it was.
     """
     try:
         with opening.parent_of(path, make=True) as (folder, name):
-            old = _status(path, folder, name)
+            old = _status(path, folder, name, over_link=over_link)
             if old and not os.access(name, os.W_OK, dir_fd=folder):
                 raise PermissionError(errno.EACCES, "it is read-only")
             fd, temporary = _temporary(folder, 0o600 if old else mode)
@@ -131,10 +131,37 @@ class _Old(NamedTuple):
     status: os.stat_result
 
 
-def _status(path: Path, folder: int, name: str) -> os.stat_result | None:
+def write_link(path: Path, leads_to: bytes) -> None:
+    """Makes the file or link at a real path a link. Raises ToolError; then it is as it was."""
+    try:
+        with opening.parent_of(path, make=True) as (folder, name):
+            temporary = _temporary_name()
+            os.symlink(os.fsdecode(leads_to), temporary, dir_fd=folder)
+            try:
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                os.unlink(temporary, dir_fd=folder)
+                raise
+            _sync_folder(folder)
+    except OSError as error:
+        raise trouble("write", path, error) from error
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """The permissions of the file at a real path. Raises ToolError."""
+    try:
+        with opening.opened(path) as fd:
+            os.fchmod(fd, mode)
+    except OSError as error:
+        raise trouble("change", path, error) from error
+
+
+def _status(path: Path, folder: int, name: str, *, over_link: bool) -> os.stat_result | None:
     try:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
+        return None
+    if over_link and stat.S_ISLNK(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):
         raise ToolError(f"{path} is not a regular file and is not written.")
@@ -143,8 +170,12 @@ def _status(path: Path, folder: int, name: str) -> os.stat_result | None:
 
 def _temporary(folder: int, mode: int) -> tuple[int, str]:
     """What others may not read of the old file they may not read of the new one while it is written."""
-    name = f".acp-agent-{os.urandom(8).hex()}.tmp"
+    name = _temporary_name()
     return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder), name
+
+
+def _temporary_name() -> str:
+    return f".acp-agent-{os.urandom(8).hex()}.tmp"
 
 
 def _fill(fd: int, data: bytes, old: _Old | None) -> None:

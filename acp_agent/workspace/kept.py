@@ -1,4 +1,4 @@
-"""Texts of files as they were last seen, within a budget: what git does not know."""
+"""What was in files when they were last seen, within a budget: what git does not know."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ KEPT_FILES = 2000
 """So many are read ahead, the ones changed last."""
 KEEP_LIMIT_S = 1.0
 """Reading ahead may take so long."""
-_SAMPLE = 8000
 
 
 class Kept:
@@ -85,11 +84,6 @@ class Content:
         self.is_file = stat.S_ISREG(status.st_mode)
 
 
-def keepable(data: bytes | None) -> bool:
-    """Whether it is text, as far as a quick look says."""
-    return data is not None and b"\0" not in data[:_SAMPLE]
-
-
 def newest(paths: Sequence[str]) -> list[str]:
     """The regular files of `paths` that may be kept, the one changed last first."""
     found: list[tuple[int, str]] = []
@@ -112,5 +106,5 @@ def keep(kept: Kept, paths: Sequence[str]) -> None:
         if kept.full or time.monotonic() > end:
             return
         content = Content(Path(path))
-        if content.data is not None and keepable(content.data):
+        if content.data is not None:
             kept.put(path, content.data)

@@ -19,7 +19,7 @@ import anyio.to_thread
 from acp_agent.errors import ToolError
 from acp_agent.workspace import checkout as repositories
 from acp_agent.workspace import git
-from acp_agent.workspace.kept import Content, Kept, keep, keepable
+from acp_agent.workspace.kept import Content, Kept, keep
 from acp_agent.workspace.tree import REPOSITORY, Tree, walk
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ SURVEY_LIMIT_S = 10.0
 """Walking through all folders may take so long."""
 EXAMINED = 500
 """Of the files that a command has touched, those that are looked at; the rest is counted."""
-TEXTS = 50
-"""Changed files whose texts are told."""
 REFRESHED = 100
 """Files touched between two commands that are read again."""
 READ_BYTES = 16 << 20
@@ -56,11 +54,13 @@ class Change(NamedTuple):
     new: bytes | None
     size: int
     """Bytes now."""
+    executable: bool = False
+    """Whether git says that it could be run before."""
 
 
 class Compared(NamedTuple):
     changes: tuple[Change, ...]
-    """In order of path; only the first TEXTS of them have texts."""
+    """In order of path."""
     more: int
     """Further files that were touched, and not looked at."""
 
@@ -149,7 +149,7 @@ class Known:
         self.tree.note(path, there=now.there)
         self.kept.drop(path)
         self.stale.add(path)
-        if now.data is not None and keepable(now.data):
+        if now.data is not None:
             self.kept.put(path, now.data)
 
     def _lose(self, paths: Sequence[str]) -> None:
@@ -168,7 +168,8 @@ class Known:
             await anyio.to_thread.run_sync(self._walk_new, folder, fresh)
         for path in (*(file for folder in gone for file in self.tree.files(folder)), *fresh.all()):
             paths[path] = None
-        found = {path: path in self.tree for path in sorted(paths)}
+        folders = frozenset(gone)
+        found = {path: path in self.tree and path not in folders for path in sorted(paths)}
         for folder in gone:
             self.tree.forget(folder)
             if folder not in fresh:
@@ -208,7 +209,7 @@ class Known:
         ignored: set[str] = set()
 
         async def remember() -> None:
-            old.update(await self._texts([path for path in now if before[path]][:TEXTS]))
+            old.update(await self._texts([path for path in now if before[path]]))
 
         async def sift() -> None:
             unknown = [path for path in now if not self._tracked(path)]
@@ -221,12 +222,17 @@ class Known:
         changes = [
             _change(path, before[path], now[path], old.get(path)) for path in now if path not in ignored
         ]
+        changes = [each and each._replace(executable=self._executable(each.path)) for each in changes]
         await anyio.to_thread.run_sync(self._learn_after, now, rest, ignored)
         return Compared(tuple(filter(None, changes)), len(rest))
 
     def _tracked(self, path: str) -> bool:
         checkout = self._checkout(path)
         return bool(checkout and (path in checkout.changed or checkout.objects.of(checkout.inside(path))))
+
+    def _executable(self, path: str) -> bool:
+        checkout = None if path in self.stale else self._checkout(path)
+        return bool(checkout and checkout.objects.executable(checkout.inside(path)))
 
     def _look(self, before: Mapping[str, bool]) -> tuple[dict[str, Content], list[str]]:
         """What is there now of files that may not be as they were, and those that are not looked at."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acp_agent.workspace.documents import EditorFiles
+    from acp_agent.workspace.snapshots import Keeper
 
 
 class Workspace(NamedTuple):
@@ -27,6 +28,7 @@ def open_workspace(
     additional: Iterable[Path] = (),
     editor: EditorFiles | None = None,
     redactor: Redactor = NO_VALUES,
+    keeper: Keeper | None = None,
 ) -> Workspace:
     """The workspace of a session. Touches nothing yet."""
-    return Workspace(Roots(cwd, additional), Documents(editor), redactor)
+    return Workspace(Roots(cwd, additional), Documents(editor, keeper), redactor)

@@ -341,6 +341,34 @@ take-back  INTEROP  see /undo, /retry, /clear
 """,
 )
 
+REWIND = entries(
+    "rewind",
+    """
+listed  INTEROP  see /rewind
+    The turns of the conversation are listed with what each has changed, commands included.
+files-or-conversation  INTEROP  see /rewind
+    Files, the conversation or both go back; the model is told when only files did.
+redo  INTEROP  zed #28676: restoring was destructive
+    What was taken back can be taken forth again, any number of times, byte for byte.
+keeps-edits  INTEROP  zed #28676
+    What a person has changed since stays, unsaved text too; what touches it is left alone and named.
+commands  INTEROP  people who use formatters
+    What commands made, removed, moved, relinked or made executable goes back too, with git and without.
+queued  INTEROP  prompt-turn
+    It waits for the turn that runs, as every prompt does.
+methods  INTEROP  extensibility; claude-agent-acp #1048
+    Clients list turns, go back and forth by methods of ours, announced in the capabilities.
+replayed  INTEROP  session-setup
+    It works in a loaded session, whose replay leaves out what was taken back.
+gone  INTEROP  see docs/undo.md
+    Where snapshots are gone files are left alone, and that is said.
+private  INTEROP  see docs/undo.md
+    Snapshots are readable by the user alone, are not for tools, and go with their session.
+full-disk  INTEROP  people with full disks
+    An edit that cannot be kept is made all the same, and it is said that it cannot be taken back.
+""",
+)
+
 COMPACTION = entries(
     "compaction",
     """
@@ -657,6 +685,7 @@ REQUIREMENTS = (
     *SAVED,
     *PROMPT,
     *COMMANDS,
+    *REWIND,
     *COMPACTION,
     *CANCEL,
     *TOOLS,

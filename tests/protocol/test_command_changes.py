@@ -141,7 +141,7 @@ async def test_taken_back(workbench: Workbench, launch: Launch) -> None:
     assert workbench.read("a.txt").startswith("alpha\n")
     assert workbench.read("b.txt") == "one\ntwo\n"
     assert not (workbench.project / "made.txt").exists()
-    assert (workbench.project / "data.bin").exists()
+    assert not (workbench.project / "data.bin").exists()
     assert "What else these calls have changed stays" in turn.text
 
 

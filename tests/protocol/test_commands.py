@@ -37,7 +37,7 @@ NAMES = {
         "resume",
         "effort",
     ),
-    *("btw", "export", "mcp", "doctor", "trust"),
+    *("btw", "export", "mcp", "doctor", "trust", "rewind", "redo"),
 }
 SHOWS_COMPACTION: JsonObject = {"session": {"compaction": {}}}
 MEMORY = script(

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from acp_agent.acp.connection import Connection
-from acp_agent.acp.initialize import Client
+from acp_agent.acp.initialize import Client, answer
 from acp_agent.assembly.agent import Agent
 from acp_agent.config.load import Overrides
 from tests.support.node import installed
@@ -32,6 +32,15 @@ def requests(schema: str) -> set[str]:
         for name, definition in definitions.items()
         if name.endswith("Request") and definition.get("x-side") in ("agent", "proxy")
     }
+
+
+@pytest.mark.requirement("rewind.methods")
+async def test_the_methods_of_ours_are_those_that_are_announced() -> None:
+    connection = Connection(Agent({}, Overrides()), Client(), cast("Any", None))
+    (announced,) = cast("Any", answer(Client()))["agentCapabilities"]["_meta"].items()
+    area, further = announced
+    namespace, _, name = area.partition("/")
+    assert connection.extensions == {f"_{namespace}/{each}" for each in (name, *further)}
 
 
 @pytest.mark.requirement("session.dispatch-table")

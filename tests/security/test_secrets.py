@@ -139,8 +139,11 @@ async def test_an_edit_is_shown_as_it_is_and_kept_without_secrets(
     assert workbench.read("shaped.txt") == f"BEFORE\n{SHAPED}\nafter\n"
     assert files_with(workbench.data, SHAPED) == []
     undone = await session.prompt("/undo")
-    assert "a secret in it was not kept" in undone.text
-    assert workbench.read("shaped.txt") == f"BEFORE\n{SHAPED}\nafter\n"
+    assert "`shaped.txt`: put back" in undone.text
+    assert workbench.read("shaped.txt") == f"before\n{SHAPED}\nafter\n"
+    (snapshots,) = (workbench.data / "snapshots").iterdir()
+    assert snapshots.stat().st_mode & 0o077 == 0
+    assert files_with(workbench.data, SHAPED) == []
 
 
 async def test_what_commands_are_given(client: Client, session: Session, workbench: Workbench) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from acp_agent.config.trust import Trust
     from acp_agent.content import Part
-    from acp_agent.events import Event, Option
+    from acp_agent.events import Event, Option, PutBack
     from acp_agent.extend.commands.table import Entry
     from acp_agent.extend.servers import ServerStatus
     from acp_agent.health import Finding
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from acp_agent.turn.allowance import Allowance
     from acp_agent.turn.compaction import Compacted
     from acp_agent.turn.ledger import Ledger
+    from acp_agent.workspace.snapshots import Snapshots
     from acp_agent.workspace.workspace import Workspace
 
 
@@ -60,6 +61,7 @@ class Run(Protocol):
 
 
 class PastTurn(NamedTuple):
+    turn_id: str
     before: int
     """The number of the record that it follows, 0 for the beginning."""
     local: bool
@@ -122,6 +124,9 @@ class Desk(Protocol):
     def workspace(self) -> Workspace: ...
 
     @property
+    def snapshots(self) -> Snapshots: ...
+
+    @property
     def permissions(self) -> Permissions: ...
 
     def consider(self, tool: str, text: str) -> Explained:
@@ -182,8 +187,12 @@ class Desk(Protocol):
         """The turns before this one, without those that were taken back. Raises JournalError."""
         ...
 
-    async def rewind(self, before: int) -> None:
-        """Takes back everything after the record with that number. Raises JournalError."""
+    async def rewind(self, to: int | None, files: Sequence[PutBack] = (), takes_back: str = "") -> None:
+        """Has the conversation go on from the record with that number; with None it stays as it is.
+
+        `files` were put back before; `takes_back` is the turn in which something else was. Raises
+        JournalError.
+        """
         ...
 
     async def ask(self, question: Sequence[Part]) -> None:

@@ -96,10 +96,26 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("context", "What fills the model's window, in tokens", "usage:context"),
     Entry(
         "undo",
-        "Take back the last turn, with its edits of files",
+        "Take back the last turn, with what it did to files",
         "undo:undo",
         "[number of turns]",
-        "A file is put back only if it still is as the turn left it. What commands have changed stays.",
+        "What you have changed since stays: where it touches what the turn did, the file is left alone. "
+        "`/redo` takes it back.",
+    ),
+    Entry(
+        "rewind",
+        "Go back to before a turn; without one, list them",
+        "undo:rewind",
+        "[TURN] [files|conversation|both]",
+        "A turn is a number of the list. `files` puts only files back, `conversation` takes back only what "
+        "was said; otherwise both. `/redo` takes it back.",
+    ),
+    Entry(
+        "redo",
+        "Take back the last /undo, /rewind or /clear",
+        "undo:redo",
+        None,
+        "As long as nothing else was asked since.",
     ),
     Entry(
         "retry",
