@@ -42,7 +42,7 @@ from acp_agent.turn.parking import Parking
 from acp_agent.turn.recovery import Aids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from acp_agent.content import Part
     from acp_agent.events import Archived, Event, Option, StopReason
