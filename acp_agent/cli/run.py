@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.prompt is None:
         if args.cache_clear:
             return 0
-        print("acp-agent: say what to do: acp-agent run PROMPT", file=sys.stderr)
+        print("usage: acp-agent run [options] PROMPT\nacp-agent: say what is to be done", file=sys.stderr)
         return WRONG
     from acp_agent.assembly.headless import run_headless
     from acp_agent.cli import overrides_of
