@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from acp_agent import logs
 from acp_agent.assembly import secrets
-from acp_agent.assembly.adapters import adapter, connect
+from acp_agent.assembly.adapters import adapter, connect, syntax
 from acp_agent.assembly.deciding import Footing, confining_of, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
@@ -138,7 +138,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     screen = Screen(redactor)
     feed = Feed((begun.journal, history, company.keeper, *watching, *ahead), audience.drain, screen)
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
-    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor)
+    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor, syntax)
     beside = Feed(watching, audience.drain, Screen(redactor))
     confining.on_change = lambda: _tell(confining, options, beside)
     passes = passing(settings, ground.models)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from acp_agent.redaction.redactor import NO_VALUES, Redactor
 from acp_agent.workspace.documents import Documents
 from acp_agent.workspace.roots import Roots
+from acp_agent.workspace.wellformed import Wellformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from acp_agent.workspace.documents import EditorFiles
+    from acp_agent.workspace.syntax import Syntax
 
 
 class Workspace(NamedTuple):
@@ -20,6 +22,8 @@ class Workspace(NamedTuple):
     documents: Documents
     redactor: Redactor = NO_VALUES
     """For what is read."""
+    wellformed: Wellformed = Wellformed()
+    """For what is written."""
 
 
 def open_workspace(
@@ -27,6 +31,7 @@ def open_workspace(
     additional: Iterable[Path] = (),
     editor: EditorFiles | None = None,
     redactor: Redactor = NO_VALUES,
+    syntax: Callable[[], Syntax] | None = None,
 ) -> Workspace:
-    """The workspace of a session. Touches nothing yet."""
-    return Workspace(Roots(cwd, additional), Documents(editor), redactor)
+    """The workspace of a session. Touches and loads nothing yet; without a `syntax` none is checked."""
+    return Workspace(Roots(cwd, additional), Documents(editor), redactor, Wellformed(syntax, redactor))
