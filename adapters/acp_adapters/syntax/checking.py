@@ -86,11 +86,14 @@ def _broken(language: Language, text: str, *, lenient: bool = True) -> Broken | 
         return None
     if opinion and opinion.problem and opinion.certain:
         return _report(language, (opinion.problem,), None)
+    only_delimiters = language.check.trust == "delimiters"
+    if only_delimiters and language.lexer and in_text(language.lexer, text) is None:
+        return None
     parsed = _parsed(language, text)
     if parsed is None:
         return None
     found = _imbalance(parsed.language, parsed.root, text)
-    if found is None and language.check.trust == "delimiters":
+    if found is None and only_delimiters:
         return None
     if lenient and _excused(parsed, text, opinion, balanced=found is None):
         return None
