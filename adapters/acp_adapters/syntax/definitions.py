@@ -62,6 +62,8 @@ def _captured(captures: Mapping[str, Sequence[Node]]) -> Found | None:
     if not kind or not captures.get("name"):
         return None
     node, name = captures[kind][0], _declared(captures["name"][0])
+    if name.start_byte == name.end_byte:  # what the parser has only thought of
+        return None
     owner, body = captures.get("owner"), captures.get("body")
     return Found(kind, node, name, owner[0] if owner else None, body[0] if body else _body(node), node)
 

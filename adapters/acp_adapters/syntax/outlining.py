@@ -72,7 +72,7 @@ def _symbol(parsed: Parsed, found: Found, outer: Symbol | None, begin: Node) -> 
     name = _name(parsed, found.name, language)
     qualified = _qualified(parsed, found, outer, name)
     kind = _kind(found, outer)
-    short = name.rpartition(".")[2] if found.kind not in _DATA else name
+    short = (name.rpartition(".")[2] if found.kind not in _DATA else "") or name
     place = _place(parsed, found.name, short)
     signature = _signature(parsed, found)
     last = node.end_point[0] + (1 if node.end_point[1] else 0)
