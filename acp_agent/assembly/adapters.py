@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from acp_agent.models.routes import Route
     from acp_agent.models.stream import Model
     from acp_agent.workspace.sandbox import Sandbox, Sandboxes
+    from acp_agent.workspace.syntax import Syntax
 
 ADAPTERS = {
     "http.close": "acp_adapters.http:close_clients",
@@ -43,6 +44,7 @@ ADAPTERS = {
     "sandbox.landlock": "acp_adapters.sandbox.landlock:find",
     "tools.mcp": "acp_adapters.mcp.connecting:connect",
     "shell.bash": "acp_adapters.syntax.bash:parse",
+    "syntax.files": "acp_adapters.syntax.files:Files",
     "transport.websocket": "acp_adapters.websocket.server:open_websocket",
     "bridge.websocket": "acp_adapters.websocket.client:bridge",
 }
@@ -77,6 +79,11 @@ async def hang_up() -> None:
 def keyring(service: str, user: str) -> str | None:
     """models.keys.Keyring."""
     return adapter("keys.keyring")(service, user)
+
+
+def syntax() -> Syntax:
+    """What knows the syntax of files."""
+    return adapter("syntax.files")()
 
 
 def sandboxes() -> Sandboxes:

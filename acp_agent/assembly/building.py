@@ -11,7 +11,7 @@ from anyio import from_thread
 
 from acp_agent import logs
 from acp_agent.assembly import secrets
-from acp_agent.assembly.adapters import adapter
+from acp_agent.assembly.adapters import adapter, syntax
 from acp_agent.assembly.deciding import Footing, confining_of, gate_of, tools_of
 from acp_agent.assembly.servers import connected_servers
 from acp_agent.config import paths
@@ -167,7 +167,7 @@ def build(begun: Begun, ground: Ground, company: Company) -> Session:
     kept_by = (begun.journal, history, company.keeper, _recorder(begun, ground.spending, warn))
     feed = Feed((*kept_by, *watching, *ahead, snapshots), audience.drain, Screen(redactor))
     instructions = Instructions(paths.config_dir(ground.env), ground.cwd, paths.home_dir(ground.env))
-    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor, snapshots)
+    workspace = open_workspace(ground.cwd, ground.folders, audience, redactor, snapshots, syntax)
     beside = Feed(watching, audience.drain, Screen(redactor))
     confining.on_change = lambda: _tell(confining, options, beside)
     passes = passing(settings, ground.models, ground.stored)

@@ -144,6 +144,7 @@ class EditCall:
     def __init__(self, workspace: Workspace, target: Target, change: Change) -> None:
         self._documents = workspace.documents
         self._redact = workspace.redactor
+        self._wellformed = workspace.wellformed
         self._target = target
         self._change = change
         self._previewed: Plan | None = None
@@ -186,6 +187,7 @@ class EditCall:
         spans = replacements(base.text, self._change, self._redact)
         text = base.source.spliced(spans, self._change.new)
         text.encode()  # what cannot be written is told before anybody is asked
+        await self._wellformed.require(self._target.place.path, base.text, text.plain)
         self._line = base.text.count("\n", 0, spans[0][0]) + 1 + _first_difference(self._change)
         return Plan(base, text, len(spans), self._line)
 

@@ -48,6 +48,7 @@ class WriteCall:
     def __init__(self, workspace: Workspace, target: Target, content: str) -> None:
         self._documents = workspace.documents
         self._redact = workspace.redactor
+        self._wellformed = workspace.wellformed
         self._target = target
         self._content = content
         self._previewed: Plan | None = None
@@ -94,6 +95,7 @@ class WriteCall:
             self._require_whole(base)
             plan = Plan(base, base.source.replaced(self._content))
         plan.text.encode()  # what cannot be written is told before anybody is asked
+        await self._wellformed.require(place.path, plan.base and plan.base.text, plan.text.plain)
         return plan
 
     def _require_whole(self, base: Document) -> None:

@@ -1,0 +1,13 @@
+(function_item name: (_) @name) @function
+(function_signature_item name: (_) @name) @function
+(struct_item name: (_) @name) @struct
+(union_item name: (_) @name) @struct
+(enum_item name: (_) @name) @enum
+(trait_item name: (_) @name) @trait
+(impl_item type: (_) @name) @impl
+(mod_item name: (_) @name) @module
+(type_item name: (_) @name) @type
+(associated_type name: (_) @name) @type
+(const_item name: (_) @name) @constant
+(static_item name: (_) @name) @variable
+(macro_definition name: (_) @name) @macro
