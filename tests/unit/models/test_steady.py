@@ -39,6 +39,9 @@ REQUEST = ModelRequest("be good", (), ())
 DONE = Finished("end", Usage(1_000_000, 500_000))
 FOR_EVER = CallStarted(99, "for ever")
 """In a script: nothing comes after it, and the stream does not end."""
+LATER = CallStarted(98, "later")
+"""In a script: what follows comes after more than a call may pause."""
+TOOL_GAP_S = 0.05
 WITHIN_S = 5
 Script = tuple["StreamEvent", ...]
 
@@ -65,6 +68,9 @@ class Asked:
         for event in self._service.scripts[self._route.alias].popleft():
             if event is FOR_EVER:
                 await anyio.sleep_forever()
+            if event is LATER:
+                await anyio.sleep(3 * TOOL_GAP_S)
+                continue
             yield event
 
 
@@ -85,7 +91,7 @@ class Clock:
 def steady(
     service: Service,
     *lanes: str | Lane,
-    patience: Patience = Patience(first_wait_s=0.001, tool_gap_s=0.05),  # noqa: B008
+    patience: Patience = Patience(first_wait_s=0.001, tool_gap_s=TOOL_GAP_S),  # noqa: B008
     breakers: Breakers | None = None,
 ) -> Steady:
     ways = [
@@ -186,6 +192,16 @@ async def test_a_stalled_call_without_text_is_asked_again() -> None:
     service = Service(one=[(CallStarted(0, "read"), FOR_EVER), (TextPiece("yes"), DONE)])
     events = await heard(steady(service, "one"))
     assert [type(event) for event in events] == [CallStarted, Delayed, TextPiece, Finished]
+
+
+async def test_after_a_whole_call_the_next_may_take_its_time() -> None:
+    whole = (CallStarted(0, "read"), CallArguments(0, '{"path": {}}'))
+    service = Service(one=[(*whole, LATER, *whole, DONE)])
+    events = await heard(steady(service, "one"))
+    assert [type(event) for event in events][-1] is Finished
+    half = (CallStarted(0, "read"), CallArguments(0, '{"path": {}'))
+    *_, end = await heard(steady(Service(one=[(TextPiece("so"), *half, FOR_EVER)]), "one"))
+    assert isinstance(end, Failed)
 
 
 async def test_thoughts_without_end_are_ended() -> None:
