@@ -7,6 +7,7 @@ event and the partial answer in the history.
 
 from __future__ import annotations
 
+import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -55,8 +56,10 @@ if TYPE_CHECKING:
     from acp_agent.turn.history import History
     from acp_agent.turn.recovery import Aids
 
-NAME_CHARACTERS = 100
+NAME_CHARACTERS = 64
 """No tool has a longer name; a model may write one."""
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+"""Services refuse whole conversations for names of tools with anything else in them."""
 EMPTY_ANSWER = "(The model gave an empty answer.)"
 INTERRUPTED = "Cancelled before it finished."
 NOT_COMPLETE = "Not made: the model's answer broke off before the call was complete."
@@ -190,7 +193,7 @@ def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
         case Finished() | Failed():
             answer.end = event
         case Delayed() | Rerouted():
-            _drop_calls(turn, answer)
+            _begin_anew(turn, answer)
             _explain(turn, answer, event)
         case _:
             pass
@@ -207,6 +210,13 @@ def _explain(turn: Turn, answer: _Answer, event: Delayed | Rerouted) -> None:
     turn.feed.emit(NoticeRaised("warning", f"{event.model} is asked{by} from here on.", why))
 
 
+def _begin_anew(turn: Turn, answer: _Answer) -> None:
+    """What another attempt gives is a message of its own: nothing that was kept of the last belongs to it."""
+    _drop_calls(turn, answer)
+    answer.message_id = turn.new_id("m")
+    answer.characters = 0
+
+
 def _drop_calls(turn: Turn, answer: _Answer) -> None:
     """Ends the calls of an answer that broke off; the history knows nothing of them."""
     for call in answer.calls.values():
@@ -217,7 +227,7 @@ def _drop_calls(turn: Turn, answer: _Answer) -> None:
 
 def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
     """Shows the call at once; its arguments may take a while."""
-    name = name[:NAME_CHARACTERS]
+    name = _NOT_IN_NAMES.sub("_", name[:NAME_CHARACTERS]) or "unnamed"
     call = answer.calls[slot] = Requested(turn.new_id("call"), name)
     tool = turn.toolset.find(name)
     title = name.capitalize() if tool else f"Unknown tool {name}"
