@@ -301,6 +301,24 @@ async def test_who_is_cancelled_leaves_the_probe_to_others() -> None:
     assert breakers.admit("one/m")
 
 
+async def test_who_breaks_off_after_text_is_the_one_to_go_on() -> None:
+    breakers = Breakers(Clock())
+    broken = Service(one=[(TextPiece("so"), failed("network"))], two=[])
+    events = await heard(steady(broken, "one", "two", breakers=breakers))
+    assert [type(event) for event in events] == [TextPiece, Failed]
+    assert breakers.admit("one/m")
+
+
+@pytest.mark.parametrize(("wait_s", "asked"), [(29, "one"), (31, "two")])
+async def test_nobody_is_waited_for_long_while_there_is_another(wait_s: float, asked: str) -> None:
+    service = Service(one=[(failed("rate_limit", wait_s=wait_s),)], two=[(DONE,)])
+    with anyio.move_on_after(WITHIN_S):
+        async for event in steady(service, "one", "two").stream(REQUEST):
+            if isinstance(event, Delayed):
+                break
+    assert service.asked[-1][0] == asked
+
+
 async def test_when_all_are_left_alone_the_one_closest_to_its_end_is_asked() -> None:
     breakers = Breakers(Clock())
     breakers.failed("one/m", 500)
