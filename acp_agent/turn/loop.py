@@ -101,8 +101,10 @@ class Turn:
 class _Answer:
     """What has come of the model's answer so far."""
 
-    def __init__(self, message_id: str) -> None:
+    def __init__(self, message_id: str, before: str = "") -> None:
         self.message_id = message_id
+        self.before = before
+        """`alias/model` of who has given the one before it in the turn."""
         self.model = ""
         """`alias/model` of who gives it."""
         self.calls: dict[int, Requested] = {}
@@ -120,8 +122,9 @@ async def run_turn(turn: Turn) -> StopReason:
     """
     await turn.toolset.settle()
     recovery = Recovery(turn.feed, turn.aids, turn.new_id)
+    answer = _Answer("")
     for _ in range(turn.max_requests):
-        answer = _Answer(turn.new_id("m"))
+        answer = _Answer(turn.new_id("m"), answer.model)
         try:
             await turn.may_ask()
             await _ask(turn, answer)
@@ -206,6 +209,8 @@ def _explain(turn: Turn, answer: _Answer, event: Delayed | Rerouted) -> None:
         turn.feed.emit(asked_again(answer.model, event, why))
         return
     answer.model = event.model
+    if event.model == answer.before and not event.key:
+        return  # it was said before
     by = f" by the key from {event.key}" if event.key else ""
     turn.feed.emit(NoticeRaised("warning", f"{event.model} is asked{by} from here on.", why))
 
