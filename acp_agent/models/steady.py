@@ -102,6 +102,8 @@ class _Watch:
         """Whether it is in the midst of a tool call."""
         self._name = name
         self._patience = patience
+        self._open = 0
+        """Braces of calls that were opened and not closed yet, about: those in texts count too."""
         self._thought = 0
         self._limit = patience.most_thought * CHARACTERS_PER_TOKEN
 
@@ -122,8 +124,12 @@ class _Watch:
                 self._thought += len(text)
                 if 0 < self._limit < self._thought:
                     return self._endless()
-            case CallStarted() | CallArguments():
-                self.writing, self._limit = True, 0
+            case CallStarted():
+                self.writing, self._open, self._limit = True, 0, 0
+            case CallArguments(_, piece):
+                # Some services send calls as a whole, and what they write next may take its time.
+                self._open += piece.count("{") - piece.count("}")
+                self.writing = self._open > 0
             case None:
                 return Failed("protocol", f"{self._name} ended without an answer.")
             case _:

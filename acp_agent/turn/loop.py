@@ -7,6 +7,7 @@ event and the partial answer in the history.
 
 from __future__ import annotations
 
+import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -55,8 +56,10 @@ if TYPE_CHECKING:
     from acp_agent.turn.history import History
     from acp_agent.turn.recovery import Aids
 
-NAME_CHARACTERS = 100
+NAME_CHARACTERS = 64
 """No tool has a longer name; a model may write one."""
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+"""Services refuse whole conversations for names of tools with anything else in them."""
 EMPTY_ANSWER = "(The model gave an empty answer.)"
 INTERRUPTED = "Cancelled before it finished."
 NOT_COMPLETE = "Not made: the model's answer broke off before the call was complete."
@@ -98,8 +101,10 @@ class Turn:
 class _Answer:
     """What has come of the model's answer so far."""
 
-    def __init__(self, message_id: str) -> None:
+    def __init__(self, message_id: str, before: str = "") -> None:
         self.message_id = message_id
+        self.before = before
+        """`alias/model` of who has given the one before it in the turn."""
         self.model = ""
         """`alias/model` of who gives it."""
         self.calls: dict[int, Requested] = {}
@@ -117,8 +122,9 @@ async def run_turn(turn: Turn) -> StopReason:
     """
     await turn.toolset.settle()
     recovery = Recovery(turn.feed, turn.aids, turn.new_id)
+    answer = _Answer("")
     for _ in range(turn.max_requests):
-        answer = _Answer(turn.new_id("m"))
+        answer = _Answer(turn.new_id("m"), answer.model)
         try:
             await turn.may_ask()
             await _ask(turn, answer)
@@ -190,7 +196,7 @@ def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
         case Finished() | Failed():
             answer.end = event
         case Delayed() | Rerouted():
-            _drop_calls(turn, answer)
+            _begin_anew(turn, answer)
             _explain(turn, answer, event)
         case _:
             pass
@@ -203,8 +209,17 @@ def _explain(turn: Turn, answer: _Answer, event: Delayed | Rerouted) -> None:
         turn.feed.emit(asked_again(answer.model, event, why))
         return
     answer.model = event.model
+    if event.model == answer.before and not event.key:
+        return  # it was said before
     by = f" by the key from {event.key}" if event.key else ""
     turn.feed.emit(NoticeRaised("warning", f"{event.model} is asked{by} from here on.", why))
+
+
+def _begin_anew(turn: Turn, answer: _Answer) -> None:
+    """What another attempt gives is a message of its own: nothing that was kept of the last belongs to it."""
+    _drop_calls(turn, answer)
+    answer.message_id = turn.new_id("m")
+    answer.characters = 0
 
 
 def _drop_calls(turn: Turn, answer: _Answer) -> None:
@@ -217,7 +232,7 @@ def _drop_calls(turn: Turn, answer: _Answer) -> None:
 
 def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
     """Shows the call at once; its arguments may take a while."""
-    name = name[:NAME_CHARACTERS]
+    name = _NOT_IN_NAMES.sub("_", name[:NAME_CHARACTERS]) or "unnamed"
     call = answer.calls[slot] = Requested(turn.new_id("call"), name)
     tool = turn.toolset.find(name)
     title = name.capitalize() if tool else f"Unknown tool {name}"
