@@ -31,8 +31,11 @@ class _Provider(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    import argparse
+
     parser.add_argument(
         "--provider",
+        default=argparse.SUPPRESS,  # it may also stand before the command
         metavar="NAME",
         help="only this one: a name of your settings or a provider type; its key need not be there",
     )
