@@ -349,6 +349,32 @@ def test_all_secrets_are_known_also_of_what_is_not_used(tmp_path: Path) -> None:
     assert told == ["token-9", "refresh-1"]
 
 
+async def test_keys_of_the_settings_are_secrets_also_before_their_turn(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("key-of-the-file\n", encoding="utf-8")
+    file.chmod(0o600)
+    bench = Bench(tmp_path, HOME, B="key-b")
+    bench.ring["me"] = "key-of-the-ring"
+    sources = Sources(bench.env, lambda _, user: bench.ring[user], bench.stored)
+    bench.credentials.sources = sources
+    texts = ("key-a", "${B}", f"file:{file}", "keyring:house/me", "${NOT_SET}")
+    settings = Settings(providers={"openai": ProviderEntry(api_keys=texts, pool="round_robin")})
+    known = {"sk-home-1", "key-a", "key-b", "key-of-the-file"}
+    assert bench.credentials.secrets(settings) == known
+    told: list[str] = []
+
+    class Learner:
+        def learn(self, keys: Any) -> None:
+            told.extend(keys)
+
+    learner = Learner()
+    bench.stored.watch(learner)
+    keys = bench.credentials.keys_for(routes(settings, sources)[0], settings)
+    for _ in range(4):
+        await keys.take()
+    assert "key-of-the-ring" in told
+
+
 def test_a_key_is_not_in_its_repr() -> None:
     assert repr(Key("sk-1", "there")) == "Key(…, 'there')"
     assert repr(Key(None, "none")) == "Key(None, 'none')"
