@@ -137,8 +137,10 @@ async def _refresh(name: str, settings: Settings) -> bool:
 
 
 def _print(found: _Provider, settings: Settings) -> None:
+    from acp_agent.config.values import without_credentials
+
     if found.first:
-        where = f", {found.first.base_url}" if found.first.base_url else ""
+        where = f", {without_credentials(found.first.base_url)}" if found.first.base_url else ""
         print(f"{found.alias}: key {found.first.key.source}{where}")
     else:
         print(f"{found.alias}: cannot be used now. {found.trouble}")
