@@ -95,6 +95,17 @@ def without_credentials(url: str) -> str:
     return urlunsplit(shown)
 
 
+def is_address(url: str) -> bool:
+    """Whether what is written there can be taken apart; also when it is empty."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+
+
 def is_loopback(host: str) -> bool:
     """True for a name or address that is always this machine."""
     if host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost"):
