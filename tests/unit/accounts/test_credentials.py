@@ -197,6 +197,9 @@ def test_what_a_person_is_told_of_the_choice(tmp_path: Path) -> None:
     (only, *_) = choices(Settings(provider="glm"), bench.credentials.sources, bench.stored)
     assert (only.alias, only.why) == ("glm", "named by the setting provider")
     assert "There is no key for 'glm'" in only.problem
+    unknown = Settings(provider="x", providers={"x": ProviderEntry(provider_type="opnai")})
+    (only, *_) = choices(unknown, bench.credentials.sources, bench.stored)
+    assert only.problem == "x has neither a base_url nor a provider_type that is known."
 
 
 # While it is used ----------------------------------------------------------------------------------
