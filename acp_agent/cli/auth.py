@@ -143,10 +143,11 @@ def _desk(args: argparse.Namespace) -> Desk:
     from acp_agent.assembly.adapters import reach_by
     from acp_agent.assembly.credentials import credentials
     from acp_agent.cli import overrides_of
-    from acp_agent.cli.config import folder
+    from acp_agent.cli.config import folder, warn_of_problems
     from acp_agent.config.load import load
 
     loaded = load(folder(args), os.environ, overrides_of(args))
+    warn_of_problems(loaded)
     reach_by(loaded.settings.http)
     return Desk(loaded.settings, credentials(os.environ))
 

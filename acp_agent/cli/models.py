@@ -52,12 +52,19 @@ def run(args: argparse.Namespace) -> int:
     import anyio
 
     from acp_agent.assembly.adapters import reach_by
-    from acp_agent.cli.config import folder
+    from acp_agent.cli.config import folder, warn_of_problems
     from acp_agent.config.load import load
+    from acp_agent.errors import AgentError
 
-    settings = load(folder(args), os.environ).settings
-    reach_by(settings.http)
-    names, failed = anyio.run(_asked, args, settings)
+    loaded = load(folder(args), os.environ)
+    settings = loaded.settings
+    warn_of_problems(loaded)
+    try:
+        reach_by(settings.http)
+        names, failed = anyio.run(_asked, args, settings)
+    except AgentError as error:
+        print(f"acp-agent models: {error}", file=sys.stderr)
+        return 1
     if not names:
         from acp_agent.models.routes import WHAT_TO_SET
 

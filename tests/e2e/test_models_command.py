@@ -90,6 +90,21 @@ def read(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace")
 
 
+async def test_what_is_broken_is_named(workbench: Workbench) -> None:
+    workbench.settle({"http": {"ca_file": "/nowhere.pem"}, "retries": "many"})
+    done = await agent(workbench, "models")
+    assert (done.status, done.out) == (1, "")
+    assert "1 of the settings are wrong" in done.err
+    assert "http.ca_file names /nowhere.pem" in done.err
+    workbench.settle({})
+    accounts = workbench.config / "auth.json"
+    accounts.write_text("{", encoding="utf-8")
+    accounts.chmod(0o600)
+    done = await agent(workbench, "models")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"acp-agent models: The file of accounts {accounts} is not JSON")
+
+
 async def test_for_programs(workbench: Workbench) -> None:
     workbench.settle({})
     done = await agent(workbench, "models", "--provider", "Anthropic", "--json")
