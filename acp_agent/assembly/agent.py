@@ -298,7 +298,10 @@ class Agent:
 
 
 def _account(found: Route) -> str:
-    return f"{found.alias} at {found.base_url or 'a script'}, key from {found.key.source}"
+    from acp_agent.config.values import without_credentials
+
+    where = without_credentials(found.base_url) or "a script"
+    return f"{found.alias} at {where}, key from {found.key.source}"
 
 
 def _require_folders(opening: Opening) -> None:

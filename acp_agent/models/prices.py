@@ -23,6 +23,13 @@ class Price(NamedTuple):
     """From how many tokens of input on another price holds for the whole request, the lowest first."""
 
 
+def is_free(price: Price | None) -> bool:
+    """Whether it is known that nothing is charged, however much is used."""
+    if price is None or any((*price[:2], price.cache_read, price.cache_write)):
+        return False
+    return all(is_free(other) for _, other in price.tiers)
+
+
 def cost(price: Price, usage: Usage) -> int:
     """Micro-dollars for one request, rounded half up."""
     for start, other in price.tiers:

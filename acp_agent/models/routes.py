@@ -252,6 +252,7 @@ class _Endpoint(NamedTuple):
 def _endpoint(alias: str, settings: Settings, sources: Sources, *, usable: bool = True) -> _Endpoint:
     """Without `usable` neither key nor address have to be there. Raises AuthRequired."""
     from acp_agent.config.schema import ProviderEntry
+    from acp_agent.config.values import is_address
 
     env = sources.env
     alias = configured_as(alias, settings)
@@ -262,6 +263,9 @@ def _endpoint(alias: str, settings: Settings, sources: Sources, *, usable: bool 
     provider = provider_types()[kind]
     usual = provider.address(env)
     base_url = (entry.base_url or usual or "").rstrip("/")
+    if not is_address(base_url):
+        said_by = " or ".join((*provider.variables, f"providers.{alias}.base_url"))
+        raise AuthRequired(f"The address of {alias!r} is not a URL. Correct {said_by}.")
     own = base_url == (usual or "")
     if not own and provider.elsewhere:
         provider = provider._replace(**provider.elsewhere)

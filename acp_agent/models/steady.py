@@ -13,12 +13,13 @@ import anyio
 
 from acp_agent.errors import AgentError
 from acp_agent.models.course import Course
-from acp_agent.models.prices import cost
+from acp_agent.models.prices import cost, is_free
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
     Failed,
     Finished,
+    Free,
     TextPiece,
     ThoughtPiece,
 )
@@ -66,6 +67,8 @@ class Steady:
                 except AgentError as error:  # a script that cannot be read, an adapter that is not there
                     course.failed(Failed("not_found", str(error)), shown=False)
                     continue
+                if is_free(lane.route.price):
+                    yield Free()
                 async with aclosing(model.stream(request)) as events:
                     while not isinstance(event := await watch.next(events), Failed):
                         if isinstance(event, Finished):
@@ -89,6 +92,8 @@ class Steady:
 
 def _priced(event: Finished, route: Route) -> Finished:
     known = cost(route.price, event.usage) if route.price and event.usage else event.cost
+    if known is None and is_free(route.price):
+        known = 0
     return event._replace(model=route.name, cost=known)
 
 

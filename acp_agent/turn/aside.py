@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from acp_agent.content import Text
 from acp_agent.errors import ModelError
 from acp_agent.events import ModelUsed, Tokens
 from acp_agent.models.messages import ModelRequest, UserTurn
-from acp_agent.models.stream import Delayed, Failed, Finished, TextPiece, ThoughtPiece
+from acp_agent.models.stream import Delayed, Failed, Finished, Free, Rerouted, TextPiece, ThoughtPiece
 from acp_agent.turn.allowance import freely
 from acp_agent.turn.pulse import Pulse
 from acp_agent.turn.recovery import asked_again
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from acp_agent.content import Part
-    from acp_agent.models.stream import Model, Reason
+    from acp_agent.models.stream import Model, Reason, StreamEvent
     from acp_agent.turn.allowance import MayAsk
     from acp_agent.turn.feed import Feed
 
@@ -55,6 +56,28 @@ class Hearer(Protocol):
     def think(self, text: str) -> None: ...
 
 
+@dataclass(slots=True)
+class _Charge:
+    """For an answer that does not end: it is charged as far as it came, and nobody says how much."""
+
+    model: str
+    cost: int | None = None
+    due: bool = False
+
+    def take(self, event: StreamEvent) -> None:
+        match event:
+            case Rerouted(name):
+                self.model, self.cost = name, None
+            case Free():
+                self.cost = 0
+            case TextPiece() | ThoughtPiece():
+                self.due = True
+            case Finished():
+                self.due = False
+            case _:
+                pass
+
+
 async def ask(aside: Aside, system: str, content: Sequence[Part], hearer: Hearer | None = None) -> Said:
     """The model's answer, told to `hearer` as it comes in.
 
@@ -64,27 +87,33 @@ async def ask(aside: Aside, system: str, content: Sequence[Part], hearer: Hearer
     model, feed = aside.model, aside.feed
     pieces: list[str] = []
     request = ModelRequest(system, [UserTurn(tuple(content))], (), aside.trace)
-    with Pulse(feed, f"Waiting for {model.name}", aside.sign_of_life_s) as pulse:
-        async with aclosing(model.stream(request)) as stream:
-            async for event in stream:
-                pulse.beat()
-                match event:
-                    case TextPiece(piece):
-                        pieces.append(piece)
-                        if hearer:
-                            hearer.say(piece)
-                    case ThoughtPiece(piece) if hearer:
-                        hearer.think(piece)
-                    case Finished(reason, usage, name, cost):
-                        feed.emit(ModelUsed(name or model.name, Tokens(*usage) if usage else None, cost))
-                        return Said("".join(pieces), reason)
-                    case Delayed(failed):
-                        feed.emit(asked_again(model.name, event, feed.redacted(failed.message)))
-                    case Failed(_, message):
-                        raise ModelError(message, data={"details": message})
-                    case _:
-                        pass
-                await feed.drain()
+    charge = _Charge(model.name)
+    try:
+        with Pulse(feed, f"Waiting for {model.name}", aside.sign_of_life_s) as pulse:
+            async with aclosing(model.stream(request)) as stream:
+                async for event in stream:
+                    pulse.beat()
+                    charge.take(event)
+                    match event:
+                        case TextPiece(piece):
+                            pieces.append(piece)
+                            if hearer:
+                                hearer.say(piece)
+                        case ThoughtPiece(piece) if hearer:
+                            hearer.think(piece)
+                        case Finished(reason, usage, name, cost):
+                            feed.emit(ModelUsed(name or model.name, Tokens(*usage) if usage else None, cost))
+                            return Said("".join(pieces), reason)
+                        case Delayed(failed):
+                            feed.emit(asked_again(model.name, event, feed.redacted(failed.message)))
+                        case Failed(_, message):
+                            raise ModelError(message, data={"details": message})
+                        case _:
+                            pass
+                    await feed.drain()
+    finally:
+        if charge.due:
+            feed.emit(ModelUsed(charge.model, None, charge.cost))
     raise ModelError(f"{model.name} ended without an answer.")
 
 

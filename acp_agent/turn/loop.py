@@ -32,6 +32,7 @@ from acp_agent.models.stream import (
     Delayed,
     Failed,
     Finished,
+    Free,
     KeptPiece,
     Rerouted,
     TextPiece,
@@ -111,6 +112,8 @@ class _Answer:
         self.characters = 0
         self.shown = False
         """Whether there was text or thought of it to be seen."""
+        self.free = False
+        """Whether it costs nothing, whatever becomes of it."""
         self.end: Finished | Failed | None = None
 
 
@@ -164,16 +167,21 @@ async def _ask(turn: Turn, answer: _Answer) -> None:
     messages, tools = turn.history.messages(), turn.toolset.specs
     request = ModelRequest(turn.system(), messages, tools, turn.trace, turn.conversation)
     answer.model = model.name
-    with Pulse(turn.feed, f"Waiting for {model.name}", turn.sign_of_life_s) as pulse:
-        async with aclosing(model.stream(request)) as stream:
-            async for event in stream:
-                pulse.beat()
-                _take(turn, answer, event)
-                await turn.feed.drain()
+    try:
+        with Pulse(turn.feed, f"Waiting for {model.name}", turn.sign_of_life_s) as pulse:
+            async with aclosing(model.stream(request)) as stream:
+                async for event in stream:
+                    pulse.beat()
+                    _take(turn, answer, event)
+                    await turn.feed.drain()
+    finally:
+        if not isinstance(answer.end, Finished):
+            _report_unfinished(turn, answer)
     if not isinstance(answer.end, Failed):
         for call in answer.calls.values():
             turn.feed.emit(ToolCallUpdated(call.id, arguments=call.arguments))
-    _report_usage(turn, model, request, answer)
+    if isinstance(answer.end, Finished):
+        _report_usage(turn, model, request, answer, answer.end)
 
 
 def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
@@ -195,7 +203,10 @@ def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
             answer.calls[slot].pieces.append(piece)
         case Finished() | Failed():
             answer.end = event
+        case Free():
+            answer.free = True
         case Delayed() | Rerouted():
+            _report_unfinished(turn, answer)
             _begin_anew(turn, answer)
             _explain(turn, answer, event)
         case _:
@@ -241,12 +252,14 @@ def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
     turn.feed.emit(ToolCallStarted(call.id, answer.message_id, name, title, kind, cwd))
 
 
-def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer) -> None:
-    end = answer.end
-    if not isinstance(end, Finished):
-        if answer.shown:  # it is charged, and nobody says how much
-            turn.feed.emit(ModelUsed(answer.model))
-        return
+def _report_unfinished(turn: Turn, answer: _Answer) -> None:
+    """What came of it, if anything, is charged, and nobody says how much."""
+    if answer.characters or answer.calls:
+        turn.feed.emit(ModelUsed(answer.model, None, 0 if answer.free else None))
+    answer.characters, answer.free = 0, False
+
+
+def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer, end: Finished) -> None:
     if usage := end.usage:
         used = usage.input + usage.output
     else:

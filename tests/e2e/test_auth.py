@@ -64,6 +64,16 @@ async def set_key(bench: Workbench, provider: str, key: str, *options: str, **en
     return await agent(bench, "auth", "set-key", provider, *options, text=f"{key}\n", **env)
 
 
+async def test_who_is_looked_at_is_not_thereby_in_use(bench: Workbench) -> None:
+    await set_key(bench, "openai", KEY)
+    await set_key(bench, "groq", OTHER)
+    looked = (await agent(bench, "auth", "status", "groq")).out
+    assert "groq" in looked
+    assert "in use" not in looked
+    chosen = (await agent(bench, "--provider", "groq", "auth", "status", "groq")).out
+    assert "in use: named by the setting provider" in chosen
+
+
 async def status(bench: Workbench, **env: str) -> dict[str, dict[str, Any]]:
     said = await agent(bench, "auth", "status", "--json", **env)
     rows = [json.loads(line) for line in said.out.splitlines()]

@@ -23,6 +23,7 @@ from acp_agent.models.stream import (
     Delayed,
     Failed,
     Finished,
+    Free,
     Rerouted,
     TextPiece,
     ThoughtPiece,
@@ -119,6 +120,14 @@ async def test_an_answer_passes_with_who_gave_it_and_what_it_cost() -> None:
     *said, end = await heard(steady(service, priced))
     assert said == [ThoughtPiece("hm"), TextPiece("yes")]
     assert end == DONE._replace(model="one/m", cost=10_500_000)
+
+
+@pytest.mark.parametrize("usage", [DONE.usage, None])
+async def test_what_is_free_is_so_without_a_count(usage: Usage | None) -> None:
+    free = Lane(route("one", price=Price(0, 0)), OneKey(Key(None, "none")))
+    said, end = await heard(steady(Service(one=[(DONE._replace(usage=usage),)]), free))
+    assert said == Free()
+    assert end == DONE._replace(usage=usage, model="one/m", cost=0)
 
 
 async def test_an_unknown_price_is_not_nothing() -> None:
