@@ -13,7 +13,7 @@ from acp_agent.models.messages import ModelRequest, UserTurn
 from acp_agent.models.stream import Delayed, Failed, Finished, Free, Rerouted, TextPiece, ThoughtPiece
 from acp_agent.turn.allowance import freely
 from acp_agent.turn.pulse import Pulse
-from acp_agent.turn.recovery import asked_again
+from acp_agent.turn.recovery import BROKEN, MOST_IN_A_ROW, asked_again
 from acp_agent.turn.transcript import transcript
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ class Aside(NamedTuple):
 class Said(NamedTuple):
     text: str
     reason: Reason
+
+
+class _Broken(NamedTuple):
+    """No answer."""
+
+    failed: Failed
+    begun: bool
+    """Whether something of one came before that."""
 
 
 class Hearer(Protocol):
@@ -84,16 +92,29 @@ async def ask(aside: Aside, system: str, content: Sequence[Part], hearer: Hearer
     Raises ModelError when the provider fails, BudgetReached when no model may be asked.
     """
     await aside.may_ask()
+    request = ModelRequest(system, [UserTurn(tuple(content))], (), aside.trace)
+    attempts = 1 if hearer else MOST_IN_A_ROW  # what nobody has seen can be said anew
+    while True:
+        attempts -= 1
+        said = await _once(aside, request, hearer)
+        if isinstance(said, Said):
+            return said
+        if not said.begun or not attempts or said.failed.kind not in BROKEN:
+            raise ModelError(said.failed.message, data={"details": said.failed.message})
+
+
+async def _once(aside: Aside, request: ModelRequest, hearer: Hearer | None) -> Said | _Broken:
     model, feed = aside.model, aside.feed
     pieces: list[str] = []
-    request = ModelRequest(system, [UserTurn(tuple(content))], (), aside.trace)
     charge = _Charge(model.name)
+    begun = False
     try:
         with Pulse(feed, f"Waiting for {model.name}", aside.sign_of_life_s) as pulse:
             async with aclosing(model.stream(request)) as stream:
                 async for event in stream:
                     pulse.beat()
                     charge.take(event)
+                    begun = begun or isinstance(event, TextPiece | ThoughtPiece)
                     match event:
                         case TextPiece(piece):
                             pieces.append(piece)
@@ -106,15 +127,15 @@ async def ask(aside: Aside, system: str, content: Sequence[Part], hearer: Hearer
                             return Said("".join(pieces), reason)
                         case Delayed(failed):
                             feed.emit(asked_again(model.name, event, feed.redacted(failed.message)))
-                        case Failed(_, message):
-                            raise ModelError(message, data={"details": message})
+                        case Failed():
+                            return _Broken(event, begun)
                         case _:
                             pass
                     await feed.drain()
     finally:
         if charge.due:
             feed.emit(ModelUsed(charge.model, None, charge.cost))
-    raise ModelError(f"{model.name} ended without an answer.")
+    return _Broken(Failed("protocol", f"{model.name} ended without an answer."), begun)
 
 
 async def ask_beside(aside: Aside, request: ModelRequest, question: Sequence[Part], hearer: Hearer) -> None:

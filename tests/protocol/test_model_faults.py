@@ -253,8 +253,9 @@ async def test_an_empty_answer_is_asked_for_again(workbench: Workbench, launch: 
 async def test_a_conversation_that_is_too_long_is_summed_up(workbench: Workbench, launch: Launch) -> None:
     service = SERVICES[0]
     full = refusal("400 Bad Request", "maximum context length is 1000 tokens")
+    cut = begun(service, TextPiece("They sa"))
     summary = said(service, TextPiece("They said go."), END)
-    async with http_server(full, summary, said(service, *HELLO)) as server:
+    async with http_server(full, cut, summary, said(service, *HELLO)) as server:
         session = await opened(service, server, workbench, launch)
         turn = await session.prompt("go", within=MOST_S)
     assert turn.stop_reason == "end_turn"
