@@ -230,6 +230,9 @@ def _switch(args: argparse.Namespace, desk: Desk) -> int:
     alias = _stored_as(args.service, desk)
     desk.credentials.stored.file.change(lambda providers: activate(providers, alias, args.account))
     print(f"{args.account} is now the active account of {alias}, for sessions that begin from now on.")
+    entry = desk.settings.providers.get(alias)
+    if entry and args.account not in {each.name for each in desk.credentials.stored.of(alias, entry)}:
+        print(f"But it is of another address than {alias} has in the settings, and is not used there.")
     return 0
 
 

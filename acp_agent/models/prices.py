@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Usage
 
 MICRO = 1_000_000
+MOST_DOLLARS = 1e9
+"""A price may be written as any number."""
 
 
 class Price(NamedTuple):
@@ -21,6 +23,11 @@ class Price(NamedTuple):
     """None: as input."""
     tiers: tuple[tuple[int, Price], ...] = ()
     """From how many tokens of input on another price holds for the whole request, the lowest first."""
+
+
+def micro(dollars: float | None) -> int | None:
+    """Micro-dollars of an amount that the settings say, rounded; None for none."""
+    return None if dollars is None else round(min(dollars, MOST_DOLLARS) * MICRO)
 
 
 def is_free(price: Price | None) -> bool:

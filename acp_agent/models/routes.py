@@ -26,7 +26,7 @@ from acp_agent.models.catalogue.providers import (
 )
 from acp_agent.models.fetched import fetched
 from acp_agent.models.keys import NO_KEY, Key, Sources, key_of
-from acp_agent.models.prices import MICRO, Price
+from acp_agent.models.prices import Price, micro
 from acp_agent.models.thinking import Asked, thought_levels, unsaid
 
 if TYPE_CHECKING:
@@ -395,5 +395,5 @@ def _first_set(*values: Any) -> Any:
 def _price(stated: PriceEntry) -> Price:
     """What the settings say in dollars; amounts below a micro-dollar are rounded."""
     amounts = (stated.input, stated.output, stated.cache_read, stated.cache_write)
-    asked, answered, read, written = (None if each is None else round(each * MICRO) for each in amounts)
+    asked, answered, read, written = map(micro, amounts)
     return Price(asked or 0, answered or 0, read, written)

@@ -259,6 +259,13 @@ def test_an_address_that_is_none(tmp_path: Path, host: str) -> None:
         routed(tmp_path, {"provider": "ollama", "providers": {"ollama": {"model": "m"}}}, OLLAMA_HOST=host)
 
 
+def test_a_price_beyond_all_measure(tmp_path: Path) -> None:
+    said = {"m": {"price": {"input": 1e308, "output": 0.5}}}
+    entry = {"base_url": "https://house.example/v1", "model": "m", "model_info": said}
+    (found, *_) = routed(tmp_path, {"providers": {"house": entry}})
+    assert found.price == Price(10**15, 500_000)
+
+
 def test_what_is_not_known_has_no_price(tmp_path: Path) -> None:
     found = named(tmp_path, "openai/gpt-99", {}, OPENAI_API_KEY="k")
     assert (found.price, found.max_output, found.known) == (None, None, False)
