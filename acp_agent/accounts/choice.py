@@ -69,7 +69,11 @@ def _choice(alias: str, settings: Settings, sources: Sources, stored: Stored, ac
     base_url = address_of(alias, entry, sources.env) or ""
     source, problem = "", ""
     if name is None:
-        problem = f"{alias} is no known provider, and the settings have none of that name."
+        problem = (
+            f"{alias} has neither a base_url nor a provider_type that is known."
+            if alias in settings.providers
+            else f"{alias} is no known provider, and the settings have none of that name."
+        )
     else:
         kind = provider_types()[name]
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from acp_agent.accounts.account import account_source
 from acp_agent.accounts.holders import AccountHolder, FixedHolder, KeysOf
 from acp_agent.config.schema import ProviderEntry
-from acp_agent.models.keys import KEYRING, OneKey, Sources, texts_of
+from acp_agent.errors import AgentError
+from acp_agent.models.keys import KEYRING, OneKey, Sources, given, texts_of
 from acp_agent.models.pool import Pool
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class Credentials:
         entry = settings.providers.get(route.alias) or ProviderEntry()
         texts = list(texts_of(route.alias, entry))
         if len(texts) > 1:
-            return self._pool(route.alias, entry, [FixedHolder(*each, self.sources) for each in texts])
+            holders = [FixedHolder(*each, self.sources, self.stored.tell) for each in texts]
+            return self._pool(route.alias, entry, holders)
         accounts = {account_source(each.name): each for each in self._accounts(route, entry)}
         if texts or route.key.source not in accounts:
             return OneKey(route.key)
@@ -59,6 +62,15 @@ class Credentials:
         To use another one than the active, give its name to `account` of the provider's entry.
         """
         return self.stored.of(alias, settings.providers.get(alias) or ProviderEntry())
+
+    def secrets(self, settings: Settings) -> frozenset[str]:
+        """Those of all accounts, and the keys of the settings, as far as nobody has to be waited for."""
+        found = set(self.stored.secrets())
+        for alias, entry in settings.providers.items():
+            for text, place in texts_of(alias, entry):
+                with suppress(AgentError):  # whoever needs it is told
+                    found.add(given(text, place, self.sources.env, None).value or "")
+        return frozenset(found - {""})
 
     def resting(self) -> Iterator[tuple[str, Resting]]:
         """The keys that are not used for now, each with the provider's alias."""

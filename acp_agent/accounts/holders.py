@@ -43,10 +43,12 @@ async def unlocked(look_up: Callable[[], T]) -> T:
 class FixedHolder:
     """models.pool.Holder of what the settings say: it is looked up once."""
 
-    def __init__(self, text: str, place: str, sources: Sources) -> None:
+    def __init__(self, text: str, place: str, sources: Sources, tell: Callable[[str | None], object]) -> None:
+        """`tell` is told of the key as soon as it is known."""
         self.name = place
         self._text = text
         self._sources = sources
+        self._tell = tell
         self._key: Key | None = None
 
     def now(self) -> str | None:
@@ -55,6 +57,7 @@ class FixedHolder:
     async def key(self) -> Key:
         if self._key is None:
             found = await unlocked(self._look_up) if self._text.startswith(KEYRING) else self._look_up()
+            self._tell(found.value)
             self._key = found._replace(source=self.name)
         return self._key
 
@@ -104,6 +107,7 @@ class AccountHolder:
         if account.keyring:
             closed = account
             account = await unlocked(lambda: self._stored.opened(closed))
+            self._stored.renewed(account)
         if self._spent(account):
             if not account.renewable:
                 raise AuthRequired(login_again(account, "has expired"))

@@ -123,12 +123,16 @@ class Stored:
         return frozenset(secret for secret in found if secret)
 
     def watch(self, learner: Learner) -> None:
-        """`learner` is told of every token that replaces another, before anything is asked with it."""
+        """`learner` is told of every key that becomes known, before anything is asked with it."""
         self._learners.add(learner)
 
     def renewed(self, account: Account) -> None:
-        """The account has new tokens."""
-        new = [secret for secret in (account.access_token, account.refresh_token) if secret]
+        """The account has new secrets, or they have become known."""
+        self.tell(account.api_key, account.access_token, account.refresh_token)
+
+    def tell(self, *secrets: str | None) -> None:
+        """Whoever watches learns of them."""
+        new = [secret for secret in secrets if secret]
         for learner in self._learners:
             learner.learn(new)
 

@@ -298,7 +298,12 @@ class Agent:
 
 
 def _account(found: Route) -> str:
-    return f"{found.alias} at {found.base_url or 'a script'}, key from {found.key.source}"
+    from acp_agent.config.values import without_credentials
+    from acp_agent.models.keys import NO_KEY
+
+    where = without_credentials(found.base_url) or "a script"
+    key = "no key" if found.key.source == NO_KEY else f"key from {found.key.source}"
+    return f"{found.alias} at {where}, {key}"
 
 
 def _require_folders(opening: Opening) -> None:

@@ -117,8 +117,8 @@ class Ground(NamedTuple):
 
     @property
     def stored(self) -> frozenset[str]:
-        """All keys and tokens of accounts."""
-        return self.services.credentials.stored.secrets()
+        """All keys and tokens of accounts and of the settings."""
+        return self.services.credentials.secrets(self.settings)
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -45,12 +45,14 @@ class Overrides:
         return [self._provider(name, now, only=len(names) == 1) for name in sorted(names)]
 
     def _provider(self, name: str, settings: Settings, *, only: bool) -> Provider:
+        from acp_agent.config.values import without_credentials
+
         disabled = name in self._disabled
         entry = settings.providers.get(name) or ProviderEntry()
         kind = _type(name, entry)
         base_url = entry.base_url or (kind.base_url if kind else None) or ""
         protocol = kind.protocol.removesuffix("-responses") if kind else "openai"  # both are OpenAI's
-        current = None if disabled else Routing(protocol, base_url, {})
+        current = None if disabled else Routing(protocol, without_credentials(base_url), {})
         return Provider(name, tuple(PROTOCOLS), only and not disabled, current)
 
     def set(self, name: str, routing: Routing) -> None:

@@ -22,7 +22,7 @@ def redactor(
     env: Mapping[str, str],
     stored: Iterable[str] = (),
 ) -> Redactor:
-    """Knows the agent's own keys, those of `stored` accounts, and what is secret in its environment and in
+    """Knows the agent's own keys, those in `stored`, and what is secret in its environment and in
     what servers are given."""
     values = list(secret_values(env))
     for spec in servers:

@@ -140,13 +140,19 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """The flags that beat settings and environment, for the commands that start an agent."""
+def add_overrides(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """The flags that beat settings and environment, for the commands that start an agent.
+
+    Commands of their own take SUPPRESS as `default`: what stands before them must not be lost.
+    """
     from acp_agent.cli.given_key import add_arguments as add_key
 
-    parser.add_argument("--provider", metavar="NAME", help="the provider to use, as in the settings")
-    parser.add_argument("--model", metavar="MODEL", help="the model to use at that provider")
-    parser.add_argument("--mode", metavar="MODE", help="standard, restrictive, accept, yolo or plan")
+    for name, value, what in (
+        ("--provider", "NAME", "the provider to use, as in the settings"),
+        ("--model", "MODEL", "the model to use at that provider"),
+        ("--mode", "MODE", "standard, restrictive, accept, yolo or plan"),
+    ):
+        parser.add_argument(name, default=default, metavar=value, help=what)
     add_key(parser)
 
 

@@ -84,13 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     login = actions.add_parser("login", help="log in to a service, or give its key")
     login.add_argument(
-        "provider", nargs="?", metavar="PROVIDER", help="as in the settings; asked for if left out"
+        "service", nargs="?", metavar="PROVIDER", help="as in the settings; asked for if left out"
     )
     way = login.add_mutually_exclusive_group()
     way.add_argument("--device", action="store_true", help="by a code that you type on another device")
     way.add_argument("--paste", action="store_true", help="with a browser on another machine")
     set_key = actions.add_parser("set-key", help="store a key, read from a hidden prompt or standard input")
-    set_key.add_argument("provider", metavar="PROVIDER", help="as in the settings")
+    set_key.add_argument("service", metavar="PROVIDER", help="as in the settings")
     set_key.add_argument("--label", default="", metavar="TEXT", help="what it is for, to be shown")
     for each in (login, set_key):
         each.add_argument(
@@ -98,13 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         each.add_argument("--keyring", action="store_true", help="keep the secret in the system's keyring")
     status = actions.add_parser("status", aliases=["list"], help="say what would be used, and why")
-    status.add_argument("provider", nargs="?", metavar="PROVIDER", help="only this one")
+    status.add_argument("service", nargs="?", metavar="PROVIDER", help="only this one")
     status.add_argument("--json", action="store_true", help="print one JSON object per line")
     switch = actions.add_parser("switch", help="choose the account that is used")
-    switch.add_argument("provider", metavar="PROVIDER")
+    switch.add_argument("service", metavar="PROVIDER")
     switch.add_argument("account", metavar="ACCOUNT")
     logout = actions.add_parser("logout", help="forget an account")
-    logout.add_argument("provider", metavar="PROVIDER")
+    logout.add_argument("service", metavar="PROVIDER")
     which = logout.add_mutually_exclusive_group()
     which.add_argument("--account", metavar="NAME", help="which (default: the active one)")
     which.add_argument("--all", action="store_true", help="all accounts of the provider")
@@ -143,10 +143,11 @@ def _desk(args: argparse.Namespace) -> Desk:
     from acp_agent.assembly.adapters import reach_by
     from acp_agent.assembly.credentials import credentials
     from acp_agent.cli import overrides_of
-    from acp_agent.cli.config import folder
+    from acp_agent.cli.config import folder, warn_of_problems
     from acp_agent.config.load import load
 
     loaded = load(folder(args), os.environ, overrides_of(args))
+    warn_of_problems(loaded)
     reach_by(loaded.settings.http)
     return Desk(loaded.settings, credentials(os.environ))
 
@@ -191,7 +192,7 @@ def _login(args: argparse.Namespace, desk: Desk) -> int:
 
 
 def _set_key(args: argparse.Namespace, desk: Desk) -> int:
-    alias, entry = desk.provider(args.provider)
+    alias, entry = desk.provider(args.service)
     store_key(desk, alias, entry, args, read_secret(f"Key for {alias}: "))
     return 0
 
@@ -226,9 +227,12 @@ def read_secret(prompt: str) -> str:
 def _switch(args: argparse.Namespace, desk: Desk) -> int:
     from acp_agent.accounts.file import activate
 
-    alias = _stored_as(args.provider, desk)
+    alias = _stored_as(args.service, desk)
     desk.credentials.stored.file.change(lambda providers: activate(providers, alias, args.account))
     print(f"{args.account} is now the active account of {alias}, for sessions that begin from now on.")
+    entry = desk.settings.providers.get(alias)
+    if entry and args.account not in {each.name for each in desk.credentials.stored.of(alias, entry)}:
+        print(f"But it is of another address than {alias} has in the settings, and is not used there.")
     return 0
 
 
@@ -236,7 +240,7 @@ def _logout(args: argparse.Namespace, desk: Desk) -> int:
     from acp_agent.accounts.file import not_there, remove
     from acp_agent.errors import AuthRequired
 
-    alias = _stored_as(args.provider, desk)
+    alias = _stored_as(args.service, desk)
     held = desk.credentials.stored.file.held()[alias]
     name = args.account or held.active
     if not args.all and name is None:
@@ -299,8 +303,8 @@ def _status(args: argparse.Namespace, desk: Desk) -> int:
     from acp_agent.accounts.choice import choices
 
     found = choices(desk.settings, desk.credentials.sources, desk.credentials.stored)
-    if args.provider:
-        wanted = {args.provider, args.provider.lower()}
+    if args.service:
+        wanted = {args.service, args.service.lower()}
         found = [choice for choice in found if choice.alias in wanted]
     now = desk.credentials.stored.clock()
     if args.json:
@@ -309,7 +313,7 @@ def _status(args: argparse.Namespace, desk: Desk) -> int:
         for choice in found:
             print(*_lines(choice, now), sep="\n")
         if not found:
-            of = f" of {args.provider}" if args.provider else ""
+            of = f" of {args.service}" if args.service else ""
             print(f"There is no credential{of}. `acp-agent auth login` stores one.")
     looked_at = found[0] if found else None
     return FAILED if looked_at is None or looked_at.problem else 0

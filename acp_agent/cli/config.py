@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,16 @@ def print_problems(loaded: Loaded) -> None:
         print(f"{problem}\n    {problem.hint}")
     for note in loaded.notes:
         print(f"note: {note}")
+
+
+def warn_of_problems(loaded: Loaded) -> None:
+    """For commands that do what they can all the same."""
+    if loaded.problems:
+        print(
+            f"acp-agent: {len(loaded.problems)} of the settings are wrong and do not count here: "
+            "run `acp-agent config check`.",
+            file=sys.stderr,
+        )
 
 
 def _path(_: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ def log_in(args: argparse.Namespace, desk: Desk) -> int:
     from acp_agent.cli.auth import check_name, read_secret, store_key
     from acp_agent.errors import ConfigError
 
-    alias, entry = desk.provider(args.provider) if args.provider else _chosen(desk)
+    alias, entry = desk.provider(args.service) if args.service else _chosen(desk)
     name = check_name(args.account)
     service = service_of(alias, entry)
     if service is None:

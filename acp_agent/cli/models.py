@@ -31,8 +31,11 @@ class _Provider(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    import argparse
+
     parser.add_argument(
         "--provider",
+        default=argparse.SUPPRESS,  # it may also stand before the command
         metavar="NAME",
         help="only this one: a name of your settings or a provider type; its key need not be there",
     )
@@ -49,12 +52,19 @@ def run(args: argparse.Namespace) -> int:
     import anyio
 
     from acp_agent.assembly.adapters import reach_by
-    from acp_agent.cli.config import folder
+    from acp_agent.cli.config import folder, warn_of_problems
     from acp_agent.config.load import load
+    from acp_agent.errors import AgentError
 
-    settings = load(folder(args), os.environ).settings
-    reach_by(settings.http)
-    names, failed = anyio.run(_asked, args, settings)
+    loaded = load(folder(args), os.environ)
+    settings = loaded.settings
+    warn_of_problems(loaded)
+    try:
+        reach_by(settings.http)
+        names, failed = anyio.run(_asked, args, settings)
+    except AgentError as error:
+        print(f"acp-agent models: {error}", file=sys.stderr)
+        return 1
     if not names:
         from acp_agent.models.routes import WHAT_TO_SET
 
@@ -134,8 +144,10 @@ async def _refresh(name: str, settings: Settings) -> bool:
 
 
 def _print(found: _Provider, settings: Settings) -> None:
+    from acp_agent.config.values import without_credentials
+
     if found.first:
-        where = f", {found.first.base_url}" if found.first.base_url else ""
+        where = f", {without_credentials(found.first.base_url)}" if found.first.base_url else ""
         print(f"{found.alias}: key {found.first.key.source}{where}")
     else:
         print(f"{found.alias}: cannot be used now. {found.trouble}")

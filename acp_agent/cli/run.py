@@ -21,6 +21,8 @@ STOPPED = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    import argparse
+
     from acp_agent.cli import add_overrides
 
     parser.add_argument(
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache-ttl", type=_seconds, metavar="SECS", help="--cache, for answers that are no older (3600)"
     )
     parser.add_argument("--cache-clear", action="store_true", help="forget all such answers first")
-    add_overrides(parser)
+    add_overrides(parser, argparse.SUPPRESS)
     parser.epilog = (
         "Nobody is there to be asked: what the mode does not allow is refused, and the model told so. "
         "Exit status: 0 done, 1 failed, 3 stopped early (limit, refusal)."

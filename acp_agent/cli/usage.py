@@ -72,7 +72,7 @@ def _span(args: argparse.Namespace) -> Span:
     """Raises ValueError for what is no day, or no number of days."""
     from acp_agent.spending import days
 
-    if args.day:
+    if args.day is not None:
         return days.span_of(days.today() if args.day == "today" else args.day)
     if not 1 <= args.days <= MOST_DAYS:
         raise ValueError(args.days)

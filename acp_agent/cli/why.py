@@ -28,9 +28,16 @@ class _Asked(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    import argparse
+
     parser.add_argument("--tool", metavar="NAME", help="the tool that is called: bash, read, edit, mcp__…")
     parser.add_argument("--input", metavar="JSON", help="its arguments, as the model would send them")
-    parser.add_argument("--mode", metavar="MODE", help="standard, restrictive, accept, yolo or plan")
+    parser.add_argument(
+        "--mode",
+        default=argparse.SUPPRESS,  # it may also stand before the command
+        metavar="MODE",
+        help="standard, restrictive, accept, yolo or plan",
+    )
     parser.add_argument("--cwd", default=".", metavar="DIR", help="the project's folder (default: this one)")
     parser.add_argument("--sandbox", metavar="HOW", help="off, auto, required, bwrap or landlock")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from acp_agent.config.problems import Finding, Problem, quoted, suggestion
 from acp_agent.config.reading import as_object
+from acp_agent.config.schema import Routing
 from acp_agent.config.variables import unset
 from acp_agent.extend.commands.table import NAME, NAMES
 from acp_agent.models.catalogue.providers import CUSTOM, provider_types, type_name, why_left_out
@@ -34,6 +35,7 @@ def check(settings: Settings, layers: Sequence[Layer], env: Mapping[str, str]) -
     findings += [each for alias, name in settings.slash_aliases.items() for each in _of_alias(alias, name)]
     findings += [each for role, text in settings.roles.items() for each in _of_role(role, text, settings)]
     findings += [each for text in settings.fallback for each in _of_named(("fallback",), text, settings)]
+    findings += _of_limits(settings)
     active = active_alias(settings, env)
     if active is not None and not _in_a_file(layers, active):
         findings += _of_choice(active, settings)
@@ -62,6 +64,18 @@ def _of_entry(name: str, entry: ProviderEntry) -> Iterator[Finding]:
 
 def _protocol(kind: str, entry: ProviderEntry) -> str:
     return entry.protocol or provider_types()[kind].protocol
+
+
+def _of_limits(settings: Settings) -> Iterator[Finding]:
+    """Numbers of which one must not be above the other."""
+    low, high = settings.routing.low, settings.routing.high
+    if low > high:
+        path = ("routing", "low" if low != Routing().low else "high")
+        yield Finding(path, f"low is {low:g}, high {high:g}", "write a low that is not above high")
+    for name, limit in settings.budget._asdict().items():
+        if limit.warn is not None and limit.stop is not None and limit.warn > limit.stop:
+            message = f"is above stop, which is {limit.stop:g}: nobody would be warned"
+            yield Finding(("budget", name, "warn"), message, "write less than stop")
 
 
 def _of_server(name: str, entry: McpServerEntry) -> Iterator[Finding]:

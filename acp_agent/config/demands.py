@@ -12,8 +12,8 @@ import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from acp_agent.config.document import without_credentials
 from acp_agent.config.reading import JsonObject, as_object
+from acp_agent.config.values import without_credentials
 from acp_agent.config.variables import expand, unset
 from acp_agent.invisible import visible
 from acp_agent.workspace.environment import has_secret_name

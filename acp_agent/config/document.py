@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from acp_agent.config.problems import dotted
 from acp_agent.config.validate import origins
+from acp_agent.config.values import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,8 @@ def _leaves(data: JsonObject, above: _Path) -> Iterator[tuple[_Path, object]]:
 def _presentable(path: _Path, value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if path == ("http", "proxy") and isinstance(value, str):
+        return without_credentials(value if "://" in value else f"http://{value}")
     if path[0] not in ("providers", "mcp_servers") or not isinstance(value, str | list):
         return value
     field = path[2]
@@ -79,15 +82,3 @@ def _presentable(path: _Path, value: object) -> object:
 
         return value if is_elsewhere(value) else _HIDDEN
     return without_credentials(value) if field in _ADDRESSES else value
-
-
-def without_credentials(url: str) -> str:
-    """A user and password, or a query that may hold a key, are left out."""
-    from urllib.parse import urlsplit, urlunsplit
-
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    shown = parts._replace(
-        netloc=f"…@{host}" if "@" in parts.netloc else host, query="…" if parts.query else "", fragment=""
-    )
-    return urlunsplit(shown)

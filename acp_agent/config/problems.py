@@ -142,6 +142,8 @@ def _unknown_key(path: Place, schema: Schema, root: Schema) -> Finding:
     if len(path) == 1 and key in MOVED:
         return Finding(path, "is not a key of this agent", MOVED[key])
     known = list(cast("Schema", schema["properties"]))
+    if meant := next((each for each in known if each.endswith(f"_{key}")), None):
+        return Finding(path, "unknown key", f'did you mean "{meant}"?')
     above = next((place for place, name in _all_keys(root, root, ()) if name == key), None)
     if above is not None:
         return Finding(path, "is in the wrong place", f"write it as {dotted((*above, key))}")

@@ -83,6 +83,29 @@ def _address(value: object, _: JsonObject) -> Remark | None:
     )
 
 
+def without_credentials(url: str) -> str:
+    """A user and password, or a query that may hold a key, are left out."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    shown = parts._replace(
+        netloc=f"…@{host}" if "@" in parts.netloc else host, query="…" if parts.query else "", fragment=""
+    )
+    return urlunsplit(shown)
+
+
+def is_address(url: str) -> bool:
+    """Whether what is written there can be taken apart; also when it is empty."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+
+
 def is_loopback(host: str) -> bool:
     """True for a name or address that is always this machine."""
     if host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import anyio.to_thread
 
-from acp_agent.models.stream import CallArguments, Failed, Finished, Rerouted, TextPiece, ThoughtPiece
+from acp_agent.models.stream import CallArguments, Failed, Finished, Free, Rerouted, TextPiece, ThoughtPiece
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -72,7 +72,8 @@ class CachedModel:
         events: list[StreamEvent] = []
         async with aclosing(self._model.stream(request)) as stream:
             async for event in stream:
-                events.append(event)
+                if not isinstance(event, Free):
+                    events.append(event)
                 if isinstance(event, Finished) and self._may_be_kept(whole := _joined(events)):
                     await anyio.to_thread.run_sync(self._answers.put, key, whole)
                 yield event

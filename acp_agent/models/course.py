@@ -23,6 +23,8 @@ BY_ANOTHER_MODEL: frozenset[FailureKind] = AGAIN.union(BY_ANOTHER_KEY, ("not_fou
 """What says nothing against the request: another service may well take it."""
 LONGEST_WAIT_S = 300.0
 """Whoever wants to be left alone for longer is not waited for here."""
+LONGEST_WAIT_BEFORE_OTHERS_S = 30.0
+"""The same while there is another model to go on with."""
 MOST_DOUBLINGS = 6
 JITTER = 0.25
 """Up to so much of a wait is added by chance: many who failed together shall not come back together."""
@@ -137,16 +139,18 @@ class Course:
         assert lane
         self._latest = failed
         lane.keys.report(self.key, failed)
-        if shown:
-            self._give_up(failed)
+        if shown:  # who has begun to answer is there, and whoever asks again asks them
+            self._tried.append(_Tried(lane.route.name, failed))
+            self.end()
             self._over = True
             return None
         if failed.kind in BY_ANOTHER_KEY and lane.keys.spare:
             return None
         patience = self._means.patience
         most = 1 + (min(patience.retries, AGAIN_BEFORE_OTHERS) if self._left else patience.retries)
+        longest_s = LONGEST_WAIT_BEFORE_OTHERS_S if self._left else LONGEST_WAIT_S
         wait_s = self._wait_s(failed)
-        if failed.kind not in AGAIN or self._attempt >= most or wait_s > LONGEST_WAIT_S:
+        if failed.kind not in AGAIN or self._attempt >= most or wait_s > longest_s:
             self._give_up(failed)
             return None
         return Delayed(failed, wait_s, self._attempt + 1, most)
@@ -177,6 +181,7 @@ class Course:
         """Nothing more will come of it."""
         if self._lane:
             self._means.breakers.released(self._lane.route.name)
+            self._lane = None
 
     def outcome(self) -> Failed:
         """One failure for all of them."""

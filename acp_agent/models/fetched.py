@@ -28,11 +28,18 @@ def _file(env: Mapping[str, str], alias: str) -> Path:
     return data_dir(env) / "models" / f"{quote(alias.lower(), safe='')}.json"
 
 
+def _known_as(base_url: str) -> str:
+    """An address without what may be a key in it: this is no file for secrets."""
+    from acp_agent.config.values import without_credentials
+
+    return without_credentials(base_url)
+
+
 def fetched(env: Mapping[str, str], alias: str, base_url: str) -> Mapping[str, ModelFacts]:
     """By id, in the service's order; nothing when it was not asked, or its file cannot be used."""
     try:
         data: Any = json.loads(_file(env, alias).read_text(encoding="utf-8"), parse_float=str)
-        if data["base_url"] != base_url:
+        if data["base_url"] != _known_as(base_url):
             return {}
         return {str(model): facts_of(says) for model, says in data["models"].items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -46,7 +53,7 @@ def keep(env: Mapping[str, str], alias: str, base_url: str, models: Mapping[str,
 
     path = _file(env, alias)
     folder = ensure_private_dir(path.parent).resolve()
-    data = {"base_url": base_url, "models": models}
+    data = {"base_url": _known_as(base_url), "models": models}
     text = json.dumps(data, ensure_ascii=False, indent=1)
     write_bytes(folder / path.name, text.encode("utf-8", "replace"))
     return path

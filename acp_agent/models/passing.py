@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from acp_agent.config.schema import Settings
     from acp_agent.models.routes import Route
 
-_SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 
 
 def passing(settings: Settings, models: Sequence[Route] = (), stored: Iterable[str] = ()) -> Passing:
@@ -44,11 +44,22 @@ def own_keys(models: Sequence[Route], stored: Iterable[str] = ()) -> frozenset[s
     """
     found = {*stored, *(way.key.value for way in models if way.key.value)}
     found.update(value for way in models for value in in_headers(way.headers))
+    found.update(value for way in models for value in _in_address(way.base_url))
     return frozenset(key for key in found if len(key) >= SHORTEST)
 
 
 def in_headers(headers: Mapping[str, str]) -> Iterator[str]:
     """What is secret in headers, without the word for its kind, such as Bearer."""
     for name, value in headers.items():
-        if _SECRET_HEADER.search(name) and value.split():
+        if _SECRET_NAME.search(name) and value.split():
             yield value.split()[-1]
+
+
+def _in_address(url: str) -> Iterator[str]:
+    """The password of an address, and what its query calls a secret; as they are written there and meant."""
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    parts = urlsplit(url)
+    if parts.password:
+        yield from (parts.password, unquote(parts.password))
+    yield from (value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name))

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Usage
 
 MICRO = 1_000_000
+MOST_DOLLARS = 1e9
+"""A price may be written as any number."""
 
 
 class Price(NamedTuple):
@@ -21,6 +23,18 @@ class Price(NamedTuple):
     """None: as input."""
     tiers: tuple[tuple[int, Price], ...] = ()
     """From how many tokens of input on another price holds for the whole request, the lowest first."""
+
+
+def micro(dollars: float | None) -> int | None:
+    """Micro-dollars of an amount that the settings say, rounded; None for none."""
+    return None if dollars is None else round(min(dollars, MOST_DOLLARS) * MICRO)
+
+
+def is_free(price: Price | None) -> bool:
+    """Whether it is known that nothing is charged, however much is used."""
+    if price is None or any((*price[:2], price.cache_read, price.cache_write)):
+        return False
+    return all(is_free(other) for _, other in price.tiers)
 
 
 def cost(price: Price, usage: Usage) -> int:

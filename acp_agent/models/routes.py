@@ -26,7 +26,7 @@ from acp_agent.models.catalogue.providers import (
 )
 from acp_agent.models.fetched import fetched
 from acp_agent.models.keys import NO_KEY, Key, Sources, key_of
-from acp_agent.models.prices import MICRO, Price
+from acp_agent.models.prices import Price, micro
 from acp_agent.models.thinking import Asked, thought_levels, unsaid
 
 if TYPE_CHECKING:
@@ -252,6 +252,7 @@ class _Endpoint(NamedTuple):
 def _endpoint(alias: str, settings: Settings, sources: Sources, *, usable: bool = True) -> _Endpoint:
     """Without `usable` neither key nor address have to be there. Raises AuthRequired."""
     from acp_agent.config.schema import ProviderEntry
+    from acp_agent.config.values import is_address
 
     env = sources.env
     alias = configured_as(alias, settings)
@@ -262,6 +263,9 @@ def _endpoint(alias: str, settings: Settings, sources: Sources, *, usable: bool 
     provider = provider_types()[kind]
     usual = provider.address(env)
     base_url = (entry.base_url or usual or "").rstrip("/")
+    if not is_address(base_url):
+        said_by = " or ".join((*provider.variables, f"providers.{alias}.base_url"))
+        raise AuthRequired(f"The address of {alias!r} is not a URL. Correct {said_by}.")
     own = base_url == (usual or "")
     if not own and provider.elsewhere:
         provider = provider._replace(**provider.elsewhere)
@@ -391,5 +395,5 @@ def _first_set(*values: Any) -> Any:
 def _price(stated: PriceEntry) -> Price:
     """What the settings say in dollars; amounts below a micro-dollar are rounded."""
     amounts = (stated.input, stated.output, stated.cache_read, stated.cache_write)
-    asked, answered, read, written = (None if each is None else round(each * MICRO) for each in amounts)
+    asked, answered, read, written = map(micro, amounts)
     return Price(asked or 0, answered or 0, read, written)

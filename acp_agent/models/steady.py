@@ -13,12 +13,13 @@ import anyio
 
 from acp_agent.errors import AgentError
 from acp_agent.models.course import Course
-from acp_agent.models.prices import cost
+from acp_agent.models.prices import cost, is_free
 from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
     Failed,
     Finished,
+    Free,
     TextPiece,
     ThoughtPiece,
 )
@@ -66,6 +67,8 @@ class Steady:
                 except AgentError as error:  # a script that cannot be read, an adapter that is not there
                     course.failed(Failed("not_found", str(error)), shown=False)
                     continue
+                if is_free(lane.route.price):
+                    yield Free()
                 async with aclosing(model.stream(request)) as events:
                     while not isinstance(event := await watch.next(events), Failed):
                         if isinstance(event, Finished):
@@ -89,6 +92,8 @@ class Steady:
 
 def _priced(event: Finished, route: Route) -> Finished:
     known = cost(route.price, event.usage) if route.price and event.usage else event.cost
+    if known is None and is_free(route.price):
+        known = 0
     return event._replace(model=route.name, cost=known)
 
 
@@ -102,6 +107,8 @@ class _Watch:
         """Whether it is in the midst of a tool call."""
         self._name = name
         self._patience = patience
+        self._open = 0
+        """Braces of calls that were opened and not closed yet, about: those in texts count too."""
         self._thought = 0
         self._limit = patience.most_thought * CHARACTERS_PER_TOKEN
 
@@ -122,8 +129,12 @@ class _Watch:
                 self._thought += len(text)
                 if 0 < self._limit < self._thought:
                     return self._endless()
-            case CallStarted() | CallArguments():
-                self.writing, self._limit = True, 0
+            case CallStarted():
+                self.writing, self._open, self._limit = True, 0, 0
+            case CallArguments(_, piece):
+                # Some services send calls as a whole, and what they write next may take its time.
+                self._open += piece.count("{") - piece.count("}")
+                self.writing = self._open > 0
             case None:
                 return Failed("protocol", f"{self._name} ended without an answer.")
             case _:

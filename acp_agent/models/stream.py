@@ -110,6 +110,10 @@ class Rerouted(NamedTuple):
     """The source of the key, when that is what has changed."""
 
 
+class Free(NamedTuple):
+    """What follows costs nothing, whatever becomes of it. Said before anything of an answer."""
+
+
 StreamEvent = (
     TextPiece
     | ThoughtPiece
@@ -118,6 +122,7 @@ StreamEvent = (
     | CallArguments
     | Delayed
     | Rerouted
+    | Free
     | Finished
     | Failed
 )

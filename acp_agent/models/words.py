@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from acp_agent.content import Part
 
 BLIND = "which you cannot see; say so if it matters"
+NOTHING = "(nothing)"
+"""In place of a text that is blank, for which services refuse a whole conversation."""
 
 _LINES = re.compile(r"#L(\d+)(?:(?::\d+)?[:-]L?(\d+))?")
 """How editors write a selection behind a path."""
@@ -41,7 +43,8 @@ def told(parts: Iterable[Part | Reminder], *, sees: bool) -> Iterator[str | Imag
     """What a message says: texts, and in their places the images of it for a model that sees."""
     for part in parts:
         if not sees or not isinstance(part, Image) or not part.data:
-            yield in_words(part)
+            said = in_words(part)
+            yield said if said.strip() else NOTHING
             continue
         if where := place_of(part):
             yield f"Image {where}:"

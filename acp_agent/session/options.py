@@ -137,10 +137,14 @@ class Options:
         if not self._auto:
             return ""
         verdict = judge(asked, self._defaults.routing)
-        route = self._route_of(verdict.role) or next(iter(self._routes.values()))
+        route, trouble = next(iter(self._routes.values())), ""
+        try:
+            route = self._route_of(verdict.role) or route
+        except AgentError as error:  # the other models are there all the same
+            trouble = f" The model of {verdict.role} cannot be used: {error}"
         if route is not self._route:
             self._route, self._connected = route, None
-        return f"Auto: {route.name} ({verdict.role}; {verdict.why})."
+        return f"Auto: {route.name} ({verdict.role}; {verdict.why}).{trouble}"
 
     @property
     def project_instructions(self) -> bool:

@@ -7,6 +7,7 @@ event and the partial answer in the history.
 
 from __future__ import annotations
 
+import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from acp_agent.models.stream import (
     Delayed,
     Failed,
     Finished,
+    Free,
     KeptPiece,
     Rerouted,
     TextPiece,
@@ -55,8 +57,10 @@ if TYPE_CHECKING:
     from acp_agent.turn.history import History
     from acp_agent.turn.recovery import Aids
 
-NAME_CHARACTERS = 100
+NAME_CHARACTERS = 64
 """No tool has a longer name; a model may write one."""
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+"""Services refuse whole conversations for names of tools with anything else in them."""
 EMPTY_ANSWER = "(The model gave an empty answer.)"
 INTERRUPTED = "Cancelled before it finished."
 NOT_COMPLETE = "Not made: the model's answer broke off before the call was complete."
@@ -98,14 +102,18 @@ class Turn:
 class _Answer:
     """What has come of the model's answer so far."""
 
-    def __init__(self, message_id: str) -> None:
+    def __init__(self, message_id: str, before: str = "") -> None:
         self.message_id = message_id
+        self.before = before
+        """`alias/model` of who has given the one before it in the turn."""
         self.model = ""
         """`alias/model` of who gives it."""
         self.calls: dict[int, Requested] = {}
         self.characters = 0
         self.shown = False
         """Whether there was text or thought of it to be seen."""
+        self.free = False
+        """Whether it costs nothing, whatever becomes of it."""
         self.end: Finished | Failed | None = None
 
 
@@ -117,8 +125,9 @@ async def run_turn(turn: Turn) -> StopReason:
     """
     await turn.toolset.settle()
     recovery = Recovery(turn.feed, turn.aids, turn.new_id)
+    answer = _Answer("")
     for _ in range(turn.max_requests):
-        answer = _Answer(turn.new_id("m"))
+        answer = _Answer(turn.new_id("m"), answer.model)
         try:
             await turn.may_ask()
             await _ask(turn, answer)
@@ -158,16 +167,21 @@ async def _ask(turn: Turn, answer: _Answer) -> None:
     messages, tools = turn.history.messages(), turn.toolset.specs
     request = ModelRequest(turn.system(), messages, tools, turn.trace, turn.conversation)
     answer.model = model.name
-    with Pulse(turn.feed, f"Waiting for {model.name}", turn.sign_of_life_s) as pulse:
-        async with aclosing(model.stream(request)) as stream:
-            async for event in stream:
-                pulse.beat()
-                _take(turn, answer, event)
-                await turn.feed.drain()
+    try:
+        with Pulse(turn.feed, f"Waiting for {model.name}", turn.sign_of_life_s) as pulse:
+            async with aclosing(model.stream(request)) as stream:
+                async for event in stream:
+                    pulse.beat()
+                    _take(turn, answer, event)
+                    await turn.feed.drain()
+    finally:
+        if not isinstance(answer.end, Finished):
+            _report_unfinished(turn, answer)
     if not isinstance(answer.end, Failed):
         for call in answer.calls.values():
             turn.feed.emit(ToolCallUpdated(call.id, arguments=call.arguments))
-    _report_usage(turn, model, request, answer)
+    if isinstance(answer.end, Finished):
+        _report_usage(turn, model, request, answer, answer.end)
 
 
 def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
@@ -189,8 +203,11 @@ def _take(turn: Turn, answer: _Answer, event: StreamEvent) -> None:
             answer.calls[slot].pieces.append(piece)
         case Finished() | Failed():
             answer.end = event
+        case Free():
+            answer.free = True
         case Delayed() | Rerouted():
-            _drop_calls(turn, answer)
+            _report_unfinished(turn, answer)
+            _begin_anew(turn, answer)
             _explain(turn, answer, event)
         case _:
             pass
@@ -203,8 +220,17 @@ def _explain(turn: Turn, answer: _Answer, event: Delayed | Rerouted) -> None:
         turn.feed.emit(asked_again(answer.model, event, why))
         return
     answer.model = event.model
+    if event.model == answer.before and not event.key:
+        return  # it was said before
     by = f" by the key from {event.key}" if event.key else ""
     turn.feed.emit(NoticeRaised("warning", f"{event.model} is asked{by} from here on.", why))
+
+
+def _begin_anew(turn: Turn, answer: _Answer) -> None:
+    """What another attempt gives is a message of its own: nothing that was kept of the last belongs to it."""
+    _drop_calls(turn, answer)
+    answer.message_id = turn.new_id("m")
+    answer.characters = 0
 
 
 def _drop_calls(turn: Turn, answer: _Answer) -> None:
@@ -217,7 +243,7 @@ def _drop_calls(turn: Turn, answer: _Answer) -> None:
 
 def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
     """Shows the call at once; its arguments may take a while."""
-    name = name[:NAME_CHARACTERS]
+    name = _NOT_IN_NAMES.sub("_", name[:NAME_CHARACTERS]) or "unnamed"
     call = answer.calls[slot] = Requested(turn.new_id("call"), name)
     tool = turn.toolset.find(name)
     title = name.capitalize() if tool else f"Unknown tool {name}"
@@ -226,12 +252,14 @@ def _begin_call(turn: Turn, answer: _Answer, slot: int, name: str) -> None:
     turn.feed.emit(ToolCallStarted(call.id, answer.message_id, name, title, kind, cwd))
 
 
-def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer) -> None:
-    end = answer.end
-    if not isinstance(end, Finished):
-        if answer.shown:  # it is charged, and nobody says how much
-            turn.feed.emit(ModelUsed(answer.model))
-        return
+def _report_unfinished(turn: Turn, answer: _Answer) -> None:
+    """What came of it, if anything, is charged, and nobody says how much."""
+    if answer.characters or answer.calls:
+        turn.feed.emit(ModelUsed(answer.model, None, 0 if answer.free else None))
+    answer.characters, answer.free = 0, False
+
+
+def _report_usage(turn: Turn, model: Model, request: ModelRequest, answer: _Answer, end: Finished) -> None:
     if usage := end.usage:
         used = usage.input + usage.output
     else:

@@ -64,6 +64,24 @@ async def set_key(bench: Workbench, provider: str, key: str, *options: str, **en
     return await agent(bench, "auth", "set-key", provider, *options, text=f"{key}\n", **env)
 
 
+async def test_who_is_looked_at_is_not_thereby_in_use(bench: Workbench) -> None:
+    await set_key(bench, "openai", KEY)
+    await set_key(bench, "groq", OTHER)
+    looked = (await agent(bench, "auth", "status", "groq")).out
+    assert "groq" in looked
+    assert "in use" not in looked
+    chosen = (await agent(bench, "--provider", "groq", "auth", "status", "groq")).out
+    assert "in use: named by the setting provider" in chosen
+
+
+async def test_an_account_of_another_address_is_not_chosen_unnoticed(bench: Workbench) -> None:
+    await set_key(bench, "openai", KEY, "--account", "usual")
+    bench.settle({"providers": {"openai": {"base_url": "https://gateway.example/v1"}}})
+    await set_key(bench, "openai", OTHER, "--account", "gateway")
+    assert "not used there" not in (await agent(bench, "auth", "switch", "openai", "gateway")).out
+    assert "not used there" in (await agent(bench, "auth", "switch", "openai", "usual")).out
+
+
 async def status(bench: Workbench, **env: str) -> dict[str, dict[str, Any]]:
     said = await agent(bench, "auth", "status", "--json", **env)
     rows = [json.loads(line) for line in said.out.splitlines()]

@@ -14,6 +14,8 @@ from tests.support.session import new_session
 from tests.support.workbench import agent_command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Launch
     from tests.support.wire import JsonObject
     from tests.support.workbench import Workbench
@@ -65,6 +67,42 @@ async def test_providers_with_a_key_and_what_their_models_cost(workbench: Workbe
     assert rows["gpt-6.1-sol"].endswith(" images, dearer when long")
     assert "groq: cannot be used now. There is no key for 'groq'. Set GROQ_API_KEY" in done.out
     assert SECRET not in done.out + done.err
+
+
+async def test_what_is_secret_in_an_address_stays_there(workbench: Workbench) -> None:
+    answers = (listing({"id": "house-small"}), Answer([b"no"], status="500 No"), says("Hello."))
+    async with http_server(*answers) as server:
+        url = f"{server.url.replace('//', f'//me:{SECRET}@')}/v1?token={SECRET}&v=2"
+        entry = {"base_url": url, "model": "house-large"}
+        proxy = {"proxy": f"me:{SECRET}@proxy.example:1"}
+        workbench.settle({"provider": "house", "providers": {"house": entry}, "http": proxy})
+        done = await agent(workbench, "models", "--refresh")
+        assert "house/house-small" in (await agent(workbench, "models", "--json")).models, "it is remembered"
+        for arguments in (["models", "--refresh"], ["config", "show"], ["auth", "status"], ["doctor"]):
+            more = await agent(workbench, *arguments)
+            assert SECRET not in done.out + done.err + more.out + more.err
+        assert (await agent(workbench, "run", f"hello {SECRET}")).out == "Hello.\n"
+    assert server.requests[0].path == f"/v1/models?token={SECRET}&v=2"
+    assert [file for file in workbench.data.rglob("*") if file.is_file() and SECRET in read(file)] == []
+
+
+def read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+async def test_what_is_broken_is_named(workbench: Workbench) -> None:
+    workbench.settle({"http": {"ca_file": "/nowhere.pem"}, "retries": "many"})
+    done = await agent(workbench, "models")
+    assert (done.status, done.out) == (1, "")
+    assert "1 of the settings are wrong" in done.err
+    assert "http.ca_file names /nowhere.pem" in done.err
+    workbench.settle({})
+    accounts = workbench.config / "auth.json"
+    accounts.write_text("{", encoding="utf-8")
+    accounts.chmod(0o600)
+    done = await agent(workbench, "models")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"acp-agent models: The file of accounts {accounts} is not JSON")
 
 
 async def test_for_programs(workbench: Workbench) -> None:

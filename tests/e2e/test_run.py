@@ -54,6 +54,15 @@ def test_edits_are_made_and_commands_refused_for_want_of_somebody_to_ask(workben
     assert done.returncode == 0
 
 
+def test_flags_may_stand_before_the_command(workbench: Workbench) -> None:
+    done = agent(workbench, "--mode", "yolo", "--provider", "script", "run", "run touch made.txt")
+    assert done.returncode == 0
+    assert (workbench.project / "made.txt").exists()
+    done = agent(workbench, "--provider", "elsewhere", "run", "say hi")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "elsewhere" in done.stderr
+
+
 def test_a_mode_may_allow_what_nobody_can_be_asked(workbench: Workbench) -> None:
     assert run(workbench, "--mode", "yolo", "run touch made.txt").returncode == 0
     assert (workbench.project / "made.txt").exists()

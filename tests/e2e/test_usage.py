@@ -71,7 +71,8 @@ def test_it_is_kept_when_sessions_are_deleted_and_made_anew_when_it_is_lost(work
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--day", "yesterday"), ("--days", "0"), ("--days", "-4"), ("--day", "2026-13-01")]
+    "wrong",
+    [("--day", "yesterday"), ("--days", "0"), ("--days", "-4"), ("--day", "2026-13-01"), ("--day", "")],
 )
 def test_what_is_no_day(workbench: Workbench, wrong: tuple[str, ...]) -> None:
     done = agent(workbench, "usage", *wrong)

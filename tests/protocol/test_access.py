@@ -108,7 +108,7 @@ async def test_status(client: Client, workbench: Workbench) -> None:
     (method,) = client.introduced["authMethods"]
     assert await status(client) == {
         "state": "not_required",
-        "accounts": [{"label": "script at a script, key from none", "active": True}],
+        "accounts": [{"label": "script at a script, no key", "active": True}],
     }
     await client.ask("logout", {})
     assert (await status(client))["state"] == "unauthenticated"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -12,6 +12,7 @@ from acp_agent.models.stream import (
     CallArguments,
     CallStarted,
     Finished,
+    KeptPiece,
     TextPiece,
     ThoughtPiece,
     Usage,
@@ -252,13 +253,52 @@ async def test_an_empty_answer_is_asked_for_again(workbench: Workbench, launch: 
 async def test_a_conversation_that_is_too_long_is_summed_up(workbench: Workbench, launch: Launch) -> None:
     service = SERVICES[0]
     full = refusal("400 Bad Request", "maximum context length is 1000 tokens")
+    cut = begun(service, TextPiece("They sa"))
     summary = said(service, TextPiece("They said go."), END)
-    async with http_server(full, summary, said(service, *HELLO)) as server:
+    async with http_server(full, cut, summary, said(service, *HELLO)) as server:
         session = await opened(service, server, workbench, launch)
         turn = await session.prompt("go", within=MOST_S)
     assert turn.stop_reason == "end_turn"
     assert turn.text.endswith("They said go.\n\nHello there")
     assert "They said go." in json.dumps(server.requests[-1].body)
+
+
+def _signed_without_words(service: Service) -> list[bytes]:
+    """The beginning of an answer whose thoughts are kept and not shown."""
+    pieces = list(service.speak((ThoughtPiece("Hm."), KeptPiece({"signature": "c2lnbmVk"}), END)))
+    return [piece for piece in pieces[: _before_the_end(pieces)] if b"thinking_delta" not in piece]
+
+
+@pytest.mark.requirement("faults.asked-again")
+async def test_what_was_kept_of_a_failed_attempt_is_not_given_back(
+    workbench: Workbench, launch: Launch
+) -> None:
+    service = next(each for each in SERVICES if each.protocol == "anthropic")
+    thought = _signed_without_words(service)
+    cut = Answer(thought, content_type=service.content_type, breaks=True)
+    reading = list(service.speak((*READING, Finished("tools", Usage(100, 20)))))
+    whole = Answer([*thought, *reading], content_type=service.content_type)
+    async with http_server(cut, whole, said(service, *HELLO)) as server:
+        session = await opened(service, server, workbench, launch)
+        assert (await session.prompt("go", within=MOST_S)).text == "Hello there"
+    assert json.dumps(server.requests[-1].body).count("c2lnbmVk") == 1
+
+
+@pytest.mark.requirement("faults.goes-on")
+@pytest.mark.parametrize("name", ["functions.read", "lies das", "r" * 90, "läs<|x|>", ""])
+async def test_a_name_that_no_tool_can_have_does_not_end_the_session(
+    name: str, workbench: Workbench, launch: Launch
+) -> None:
+    service = SERVICES[0]
+    called = said(
+        service, CallStarted(0, name or " "), CallArguments(0, "{}"), Finished("tools", Usage(1, 1))
+    )
+    async with http_server(called, said(service, *HELLO)) as server:
+        session = await opened(service, server, workbench, launch)
+        turn = await session.prompt("go")
+    assert (turn.call.states[-1], turn.text) == ("failed", "Hello there")
+    told = cast("JsonObject", server.requests[-1].body)["messages"][-2]
+    assert re.fullmatch("[A-Za-z0-9_-]{1,64}", told["tool_calls"][0]["function"]["name"])
 
 
 # Usage limits --------------------------------------------------------------------------------------
@@ -304,7 +344,8 @@ async def test_another_model_goes_on(workbench: Workbench, launch: Launch) -> No
     second = SERVICES[2]
     no = refusal("402 Payment Required", "no credit")
     hello = said(second, *HELLO)
-    async with http_server(no) as server, http_server(hello, hello) as other:
+    reading = said(second, *READING, Finished("tools", Usage(100, 20)))
+    async with http_server(no) as server, http_server(reading, hello, hello) as other:
         entries = {
             "far": {"provider_type": "custom", "base_url": server.url, "model": "m"},
             "near": {
@@ -318,7 +359,7 @@ async def test_another_model_goes_on(workbench: Workbench, launch: Launch) -> No
         session = await new_session(await launch(NOTICES), workbench.project)
         turn = await session.prompt("go")
         assert turn.text == "Hello there"
-        assert any("near/n is asked" in title for title in titles(turn))
+        assert [title for title in titles(turn) if "near/n is asked" in title] == titles(turn)[:1]
         assert (await session.prompt("go")).text == "Hello there"
     assert len(server.requests) == 1
 

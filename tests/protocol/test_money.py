@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.chat_server import says
 from tests.support.client import choose, refuse
-from tests.support.http_server import http_server
+from tests.support.http_server import Answer, http_server
 from tests.support.phrases import DONE, call, on, say, script
 from tests.support.session import Session, new_session, reopen
 
@@ -143,6 +143,28 @@ async def test_a_fork_has_cost_nothing_yet(workbench: Workbench, client: Client)
     assert paid((await fork.prompt("cheap")).updates) == [usd(0.021075)]
     assert "all sessions together: $0.521075." in (await fork.prompt("/usage")).text
     assert paid((await session.prompt("cheap")).updates) == [usd(0.521075)]
+
+
+@pytest.mark.requirement("money.cost")
+@pytest.mark.parametrize("how", ["", "/btw "])
+@pytest.mark.parametrize(("price", "cost"), [(1, None), (0, usd(0))])
+async def test_an_answer_that_is_cancelled_is_not_for_nothing(
+    workbench: Workbench, launch: Launch, how: str, price: int, cost: JsonObject | None
+) -> None:
+    """Nobody says how much it was, unless all of it is free."""
+    begun = b'data: {"choices": [{"index": 0, "delta": {"content": "Begun."}}]}\n\n'
+    whole = says("Whole.", prompt_tokens=1000, completion_tokens=50)
+    async with http_server(whole, Answer([begun], hangs=True), whole) as server:
+        said = {"m": {"price": {"input": price, "output": price}}}
+        entry = {"base_url": f"{server.url}/v1", "model": "m", "model_info": said}
+        workbench.settle({"provider": "far", "providers": {"far": entry}})
+        session = await new_session(await launch(), workbench.project)
+        assert paid((await session.prompt("one")).updates) == [usd(0.00105 * price)]
+        prompt = await session.start(f"{how}two")
+        await session.saw("agent_message_chunk", start=prompt.start)
+        await session.cancel()
+        assert (await prompt.end()).stop_reason == "cancelled"
+        assert paid((await session.prompt("three")).updates) == [cost]
 
 
 # Budgets ---------------------------------------------------------------------------------------------

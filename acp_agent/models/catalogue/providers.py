@@ -49,6 +49,13 @@ class ProviderType(NamedTuple):
         """The address that needs nothing of the environment, if it has one."""
         return next((url for url in self.base_urls if "${" not in url), None)
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Those of the environment that have a say in its address."""
+        from acp_agent.config.variables import names
+
+        return tuple(dict.fromkeys(name for url in self.base_urls for name in names(url)))
+
     def address(self, env: Mapping[str, str]) -> str | None:
         """Where it is reached, by the environment; None where that does not say enough."""
         from acp_agent.config.variables import names, unset
@@ -68,14 +75,26 @@ class ProviderType(NamedTuple):
         return unset(self.base_urls[-1], env) if self.base_urls else []
 
     def _completed(self, url: str) -> str:
+        from acp_agent.config.values import is_loopback
+
         if "://" not in url:
             host, slash, path = url.partition("/")
-            if self.port and ":" not in host:
-                host = f"{host}:{self.port}"
-            url = f"http://{host}{slash}{path}"
+            if self.port:
+                host = _with_port(host, self.port)
+            here = self.port or is_loopback(host.rpartition(":")[0] or host)
+            url = f"{'http' if here else 'https'}://{host}{slash}{path}"
         for old, new in self.replace.items():
             url = url.replace(old, new)
         return url
+
+
+def _with_port(host: str, port: int) -> str:
+    """As Ollama reads its own variable: `::1`, `[::1]` and `:8080` are whole hosts."""
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"
+    if host.startswith(":"):
+        host = f"127.0.0.1{host}"
+    return host if host.rpartition(":")[2].isdigit() else f"{host.rstrip(':')}:{port}"
 
 
 @cache

@@ -141,7 +141,7 @@ def _messages(messages: Sequence[Message], model: str, *, sees: bool) -> Iterato
                 result: Json = {
                     "type": "tool_result",
                     "tool_use_id": call_id,
-                    "content": output or "(no output)",
+                    "content": output if output.strip() else "(no output)",
                 }
                 yield "user", [{**result, "is_error": True} if failed else result]
 
@@ -166,7 +166,7 @@ def _piece(piece: str | Image) -> Json:
     if isinstance(piece, Image):
         source: Json = {"type": "base64", "media_type": piece.mime_type, "data": piece.data}
         return {"type": "image", "source": source}
-    return {"type": "text", "text": piece or "(nothing)"}
+    return {"type": "text", "text": piece}
 
 
 def _marked(messages: list[Json]) -> list[Json]:

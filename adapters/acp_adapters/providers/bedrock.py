@@ -151,7 +151,7 @@ def _messages(messages: Sequence[Message], model: str, *, sees: bool) -> Iterato
             case ToolOutput(call_id, output, failed):
                 result = {
                     "toolUseId": call_id,
-                    "content": [{"text": output or "(no output)"}],
+                    "content": [{"text": output if output.strip() else "(no output)"}],
                     "status": "error" if failed else "success",
                 }
                 yield "user", [{"toolResult": result}]
@@ -175,7 +175,7 @@ def _piece(piece: str | Image) -> Json:
     if isinstance(piece, Image):
         kind = piece.mime_type.rpartition("/")[2].replace("jpg", "jpeg")
         return {"image": {"format": kind, "source": {"bytes": piece.data}}}
-    return {"text": piece or "(nothing)"}
+    return {"text": piece}
 
 
 class _Answer:

@@ -29,7 +29,7 @@ from acp_agent.config.values import is_loopback
 from acp_agent.content import Image
 from acp_agent.errors import HttpError
 from acp_agent.models.messages import UserTurn
-from acp_agent.models.stream import Failed
+from acp_agent.models.stream import Failed, Finished
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 ERROR_BODY_BYTES = 64 * 1024
 ERROR_BODY_LIMIT_S = 10.0
+EMPTY_SILENCES = 6
+"""An answer may hold nothing but signs of life for so many times as long as it may be silent."""
 END_BYTES = 64 * 1024
 END_LIMIT_S = 0.1
 """How long the end of the connection's answer may take after the end of the model's."""
@@ -107,11 +109,12 @@ class Exchange:
         self._left_out: set[str] = set()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
+        answer = self._wire.answer()
         try:
             while True:
                 async with sent(self._outgoing(request)) as reply:
                     if reply.ok:
-                        async with aclosing(self._events(reply)) as events:
+                        async with aclosing(self._events(reply, answer)) as events:
                             async for event in events:
                                 yield event
                         return
@@ -120,6 +123,10 @@ class Exchange:
                     yield failed
                     return
         except HttpError as error:
+            end = answer.finish(self.name)
+            if isinstance(end, Finished):  # the model had said all; only the connection's end is missing
+                yield end
+                return
             yield not_reached(self.name, error, here=_is_here(self._route.base_url))
         except (ValueError, RecursionError) as error:
             yield Failed("request", f"{self.name} cannot be asked: {error}. Check base_url and the headers.")
@@ -170,18 +177,21 @@ class Exchange:
         body = await reply.read(ERROR_BODY_BYTES, ERROR_BODY_LIMIT_S)
         return Refusal(reply.status, reply.headers, body.decode("utf-8", "replace"))
 
-    async def _events(self, reply: Reply) -> AsyncGenerator[StreamEvent]:
-        frames, answer = self._wire.frames(), self._wire.answer()
+    async def _events(self, reply: Reply, answer: Answer) -> AsyncGenerator[StreamEvent]:
+        frames = self._wire.frames()
         kind = reply.headers.get("content-type", frames.content_type)
         if frames.content_type not in kind and ("json" in kind or "html" in kind):
             yield no_stream(self.name, self._route, kind, await self._refusal(reply), self._clock())
             return
         chunk = b"."
+        empty_s = self._route.silence_limit_s * EMPTY_SILENCES
+        empty_at = time.monotonic() + empty_s
         while chunk:
             chunk = await anext(reply.pieces, b"")
             try:
                 for data in frames.feed(chunk) if chunk else frames.finish():
                     for event in answer.take(data):
+                        empty_at = time.monotonic() + empty_s
                         yield event
                     if answer.error is not None:
                         yield broken(self.name, self._route, answer.error, self._clock())
@@ -191,6 +201,9 @@ class Exchange:
                         break
             except (FrameTooLarge, ValueError, RecursionError) as error:
                 yield Failed("protocol", f"{self.name} sent something that cannot be read: {error}")
+                return
+            if time.monotonic() > empty_at:
+                yield Failed("timeout", f"{self.name} sent nothing but signs of life for {empty_s:g} s.")
                 return
         # What ends here may hold the connection's end: only one that is read to it can be used again.
         yield answer.finish(self.name)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from acp_adapters.http import Outgoing, fetch
 from acp_adapters.providers.saying import said_in
-from acp_adapters.providers.values import Json, as_list, as_object, as_text
+from acp_adapters.providers.values import Json, as_list, as_object, as_text, place
+from acp_agent.config.values import without_credentials
 from acp_agent.errors import HttpError, ModelError
 
 if TYPE_CHECKING:
@@ -43,15 +44,16 @@ async def listed(route: Route) -> Mapping[str, Json]:
     if read is None:
         raise ModelError(f"{route.alias} cannot be asked for its models. List them in the settings: models.")
     base_url = route.base_url.removesuffix("/v1") if path == _TAGS else route.base_url
+    where = without_credentials(base_url)
     try:
         headers = {**_key_headers(route), **route.headers}
-        found = await _got(f"{base_url}{path}", headers, LIST_LIMIT_S, insecure=route.insecure)
+        found = await _got(place(base_url, *path.split("?")), headers, LIST_LIMIT_S, insecure=route.insecure)
     except ModelError as error:
         said = str(error).replace(route.key.value, "…") if route.key.value else str(error)
-        raise ModelError(f"{route.alias} does not list its models at {base_url}: {said}") from None
+        raise ModelError(f"{route.alias} does not list its models at {where}: {said}") from None
     models = dict(read(found))
     if not models:
-        raise ModelError(f"{route.alias} names no models at {base_url}.")
+        raise ModelError(f"{route.alias} names no models at {where}.")
     return models
 
 

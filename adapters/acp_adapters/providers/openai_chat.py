@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from hashlib import sha256
 from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -59,6 +61,11 @@ _FAILURES = {
     "insufficient_system_resource": {"code": "overloaded", "message": "too much to do"},
 }
 """Reasons for an end that is none."""
+_STRICT = re.compile(r"(?:mi|mini|magi|dev|code)stral|mixtral|pixtral", re.IGNORECASE)
+"""Mistral's models, wherever they are served, refuse two things that others take: ids of calls that are
+not nine letters and digits, and a user who speaks between the output of a call and the next answer."""
+_ID_CHARACTERS = 9
+_BRIDGE = "(I was interrupted.)"
 _DETAILS = "reasoning_details"
 _EXTRA = "extra_content"
 
@@ -94,6 +101,8 @@ class ChatCompletions:
             {"role": "system", "content": request.system},
             *_messages(request.messages, route, sees=sees),
         ]
+        if _STRICT.search(route.model):
+            messages = list(_strict(messages))
         if any(part in route.model for part in route.provider.cache_marks):
             messages = _marked(messages)
         body: Json = {
@@ -148,6 +157,26 @@ def _said(turn: AssistantTurn, model: str) -> Json:
     if calls:
         said["tool_calls"] = calls
     return said
+
+
+def _strict(messages: Sequence[Json]) -> Iterator[Json]:
+    """As _STRICT wants them."""
+    before: object = None
+    for message in messages:
+        if before == "tool" and message["role"] == "user":
+            yield {"role": "assistant", "content": _BRIDGE}
+        before = message["role"]
+        if calls := as_list(message.get("tool_calls")):
+            short = [{**as_object(call), "id": _short_id(as_object(call)["id"])} for call in calls]
+            yield {**message, "tool_calls": short}
+        elif before == "tool":
+            yield {**message, "tool_call_id": _short_id(message["tool_call_id"])}
+        else:
+            yield message
+
+
+def _short_id(call_id: object) -> str:
+    return sha256(str(call_id).encode()).hexdigest()[:_ID_CHARACTERS]
 
 
 def _content(parts: Sequence[Part | Reminder], *, sees: bool) -> str | list[Json]:

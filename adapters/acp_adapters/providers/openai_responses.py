@@ -158,13 +158,15 @@ class _Answer:
         event = read_object(data)
         index = as_index(event.get("output_index"))
         match event.get("type"):
-            case "response.output_text.delta":
-                yield TextPiece(as_text(event.get("delta")))
-            case "response.refusal.delta":
+            case "response.output_text.delta" if piece := as_text(event.get("delta")):
+                yield TextPiece(piece)
+            case "response.refusal.delta" if piece := as_text(event.get("delta")):
                 self._reason = "refusal"
-                yield TextPiece(as_text(event.get("delta")))
-            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                yield ThoughtPiece(as_text(event.get("delta")))
+                yield TextPiece(piece)
+            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" if (
+                piece := as_text(event.get("delta"))
+            ):
+                yield ThoughtPiece(piece)
             case "response.reasoning_summary_part.added" if event.get("summary_index"):
                 yield ThoughtPiece("\n\n")
             case "response.output_item.added":

@@ -7,6 +7,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
+from acp_agent.errors import ToolError
+from acp_agent.turn.repair import parse_arguments
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -55,8 +58,8 @@ def sound(arguments: str) -> Json:
     Services refuse a history with arguments that are none; the output says what was wrong with them.
     """
     try:
-        return as_object(json.loads(arguments))
-    except (ValueError, RecursionError):
+        return parse_arguments(arguments)
+    except ToolError:
         return {}
 
 

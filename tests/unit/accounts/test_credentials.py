@@ -197,6 +197,9 @@ def test_what_a_person_is_told_of_the_choice(tmp_path: Path) -> None:
     (only, *_) = choices(Settings(provider="glm"), bench.credentials.sources, bench.stored)
     assert (only.alias, only.why) == ("glm", "named by the setting provider")
     assert "There is no key for 'glm'" in only.problem
+    unknown = Settings(provider="x", providers={"x": ProviderEntry(provider_type="opnai")})
+    (only, *_) = choices(unknown, bench.credentials.sources, bench.stored)
+    assert only.problem == "x has neither a base_url nor a provider_type that is known."
 
 
 # While it is used ----------------------------------------------------------------------------------
@@ -347,6 +350,35 @@ def test_all_secrets_are_known_also_of_what_is_not_used(tmp_path: Path) -> None:
     bench.stored.watch(learner)
     bench.stored.renewed(LOGIN._replace(access_token="token-9"))
     assert told == ["token-9", "refresh-1"]
+
+
+async def test_keys_of_the_settings_are_secrets_also_before_their_turn(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("key-of-the-file\n", encoding="utf-8")
+    file.chmod(0o600)
+    bench = Bench(tmp_path, HOME, B="key-b")
+    bench.ring["me"] = "key-of-the-ring"
+
+    def ring(service: str, user: str) -> str | None:
+        return bench.ring[user] if service else None
+
+    sources = bench.credentials.sources = Sources(bench.env, ring, bench.stored)
+    texts = ("key-a", "${B}", f"file:{file}", "keyring:house/me", "${NOT_SET}")
+    settings = Settings(providers={"openai": ProviderEntry(api_keys=texts, pool="round_robin")})
+    known = {"sk-home-1", "key-a", "key-b", "key-of-the-file"}
+    assert bench.credentials.secrets(settings) == known
+    told: list[str] = []
+
+    class Learner:
+        def learn(self, keys: Any) -> None:
+            told.extend(keys)
+
+    learner = Learner()
+    bench.stored.watch(learner)
+    keys = bench.credentials.keys_for(routes(settings, sources)[0], settings)
+    for _ in range(4):
+        await keys.take()
+    assert "key-of-the-ring" in told
 
 
 def test_a_key_is_not_in_its_repr() -> None:

@@ -37,6 +37,11 @@ def test_an_endpoint_needs_no_type(place: Place) -> None:
         ({"roles": {"critic": "openai-codex/gpt-5"}}, "roles.critic", "no provider", "use openai"),
         ({"roles": {"my role": "openai"}}, "roles.my role", "is no name for a role", "smol"),
         ({"fallback": ["openai/gpt-5", "xyzzy/m"]}, "fallback", 'no provider "xyzzy"', "docs/models.md"),
+        ({"routing": {"low": 60}}, "routing.low", "low is 60, high 50", "not above high"),
+        ({"routing": {"high": 10}}, "routing.high", "low is 20, high 10", "not above high"),
+        ({"budget": {"day": {"warn": 5, "stop": 1}}}, "budget.day.warn", "above stop", "less than stop"),
+        ({"providers": {"a": {**LOCAL, "url": "u"}}}, "providers.a.url", "unknown key", '"base_url"'),
+        ({"providers": {"openai": {"type": "t"}}}, "providers.openai.type", "unknown", '"provider_type"'),
     ],
 )  # fmt: skip
 def test_what_is_wrong(place: Place, settings: dict[str, object], key: str, message: str, hint: str) -> None:

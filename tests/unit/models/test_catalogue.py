@@ -165,6 +165,23 @@ def test_names_are_of_one_type_each_and_case_does_not_matter() -> None:
         ("ollama", {"OLLAMA_HOST": "0.0.0.0"}, "http://127.0.0.1:11434"),
         ("ollama", {"OLLAMA_HOST": "box:99"}, "http://box:99"),
         ("ollama", {"OLLAMA_HOST": "https://box.example/"}, "https://box.example"),
+        ("ollama", {"OLLAMA_HOST": ":8080"}, "http://127.0.0.1:8080"),
+        ("ollama", {"OLLAMA_HOST": "::1"}, "http://[::1]:11434"),
+        ("ollama", {"OLLAMA_HOST": "[::]"}, "http://[::1]:11434"),
+        ("ollama", {"OLLAMA_HOST": "[fe80::1]:99/"}, "http://[fe80::1]:99"),
+        (
+            "vertex",
+            {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "eu"},
+            "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/publishers/google",
+        ),
+        ("azure", {"AZURE_OPENAI_ENDPOINT": "res.example"}, "https://res.example/openai/v1"),
+        ("azure", {"AZURE_OPENAI_ENDPOINT": "https://res.example/openai"}, "https://res.example/openai/v1"),
+        (
+            "azure",
+            {"AZURE_OPENAI_ENDPOINT": "https://res.example/openai/v1/"},
+            "https://res.example/openai/v1",
+        ),
+        ("litellm", {"LITELLM_BASE_URL": "localhost:4000"}, "http://localhost:4000"),
         ("custom", {}, None),
     ],
 )

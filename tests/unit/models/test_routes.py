@@ -253,6 +253,19 @@ def test_a_local_ollama_has_a_window_it_can_bear_and_costs_nothing(tmp_path: Pat
     assert routed(tmp_path, said, OLLAMA_HOST="https://box.example")[0].price is None
 
 
+@pytest.mark.parametrize("host", ["[box", "http://[box", "box:port", "box:99999"])
+def test_an_address_that_is_none(tmp_path: Path, host: str) -> None:
+    with pytest.raises(AuthRequired, match=r"'ollama' is not a URL\. Correct OLLAMA_HOST"):
+        routed(tmp_path, {"provider": "ollama", "providers": {"ollama": {"model": "m"}}}, OLLAMA_HOST=host)
+
+
+def test_a_price_beyond_all_measure(tmp_path: Path) -> None:
+    said = {"m": {"price": {"input": 1e308, "output": 0.5}}}
+    entry = {"base_url": "https://house.example/v1", "model": "m", "model_info": said}
+    (found, *_) = routed(tmp_path, {"providers": {"house": entry}})
+    assert found.price == Price(10**15, 500_000)
+
+
 def test_what_is_not_known_has_no_price(tmp_path: Path) -> None:
     found = named(tmp_path, "openai/gpt-99", {}, OPENAI_API_KEY="k")
     assert (found.price, found.max_output, found.known) == (None, None, False)

@@ -23,6 +23,7 @@ from acp_agent.models.stream import (
     Delayed,
     Failed,
     Finished,
+    Free,
     Rerouted,
     TextPiece,
     ThoughtPiece,
@@ -39,6 +40,9 @@ REQUEST = ModelRequest("be good", (), ())
 DONE = Finished("end", Usage(1_000_000, 500_000))
 FOR_EVER = CallStarted(99, "for ever")
 """In a script: nothing comes after it, and the stream does not end."""
+LATER = CallStarted(98, "later")
+"""In a script: what follows comes after more than a call may pause."""
+TOOL_GAP_S = 0.05
 WITHIN_S = 5
 Script = tuple["StreamEvent", ...]
 
@@ -65,6 +69,9 @@ class Asked:
         for event in self._service.scripts[self._route.alias].popleft():
             if event is FOR_EVER:
                 await anyio.sleep_forever()
+            if event is LATER:
+                await anyio.sleep(3 * TOOL_GAP_S)
+                continue
             yield event
 
 
@@ -85,7 +92,7 @@ class Clock:
 def steady(
     service: Service,
     *lanes: str | Lane,
-    patience: Patience = Patience(first_wait_s=0.001, tool_gap_s=0.05),  # noqa: B008
+    patience: Patience = Patience(first_wait_s=0.001, tool_gap_s=TOOL_GAP_S),  # noqa: B008
     breakers: Breakers | None = None,
 ) -> Steady:
     ways = [
@@ -113,6 +120,14 @@ async def test_an_answer_passes_with_who_gave_it_and_what_it_cost() -> None:
     *said, end = await heard(steady(service, priced))
     assert said == [ThoughtPiece("hm"), TextPiece("yes")]
     assert end == DONE._replace(model="one/m", cost=10_500_000)
+
+
+@pytest.mark.parametrize("usage", [DONE.usage, None])
+async def test_what_is_free_is_so_without_a_count(usage: Usage | None) -> None:
+    free = Lane(route("one", price=Price(0, 0)), OneKey(Key(None, "none")))
+    said, end = await heard(steady(Service(one=[(DONE._replace(usage=usage),)]), free))
+    assert said == Free()
+    assert end == DONE._replace(usage=usage, model="one/m", cost=0)
 
 
 async def test_an_unknown_price_is_not_nothing() -> None:
@@ -186,6 +201,16 @@ async def test_a_stalled_call_without_text_is_asked_again() -> None:
     service = Service(one=[(CallStarted(0, "read"), FOR_EVER), (TextPiece("yes"), DONE)])
     events = await heard(steady(service, "one"))
     assert [type(event) for event in events] == [CallStarted, Delayed, TextPiece, Finished]
+
+
+async def test_after_a_whole_call_the_next_may_take_its_time() -> None:
+    whole = (CallStarted(0, "read"), CallArguments(0, '{"path": {}}'))
+    service = Service(one=[(*whole, LATER, *whole, DONE)])
+    events = await heard(steady(service, "one"))
+    assert [type(event) for event in events][-1] is Finished
+    half = (CallStarted(0, "read"), CallArguments(0, '{"path": {}'))
+    *_, end = await heard(steady(Service(one=[(TextPiece("so"), *half, FOR_EVER)]), "one"))
+    assert isinstance(end, Failed)
 
 
 async def test_thoughts_without_end_are_ended() -> None:
@@ -283,6 +308,24 @@ async def test_who_is_cancelled_leaves_the_probe_to_others() -> None:
             async for _ in model.stream(REQUEST):
                 tasks.cancel_scope.cancel()
     assert breakers.admit("one/m")
+
+
+async def test_who_breaks_off_after_text_is_the_one_to_go_on() -> None:
+    breakers = Breakers(Clock())
+    broken = Service(one=[(TextPiece("so"), failed("network"))], two=[])
+    events = await heard(steady(broken, "one", "two", breakers=breakers))
+    assert [type(event) for event in events] == [TextPiece, Failed]
+    assert breakers.admit("one/m")
+
+
+@pytest.mark.parametrize(("wait_s", "asked"), [(29, "one"), (31, "two")])
+async def test_nobody_is_waited_for_long_while_there_is_another(wait_s: float, asked: str) -> None:
+    service = Service(one=[(failed("rate_limit", wait_s=wait_s),)], two=[(DONE,)])
+    with anyio.move_on_after(WITHIN_S):
+        async for event in steady(service, "one", "two").stream(REQUEST):
+            if isinstance(event, Delayed):
+                break
+    assert service.asked[-1][0] == asked
 
 
 async def test_when_all_are_left_alone_the_one_closest_to_its_end_is_asked() -> None:

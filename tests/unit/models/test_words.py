@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acp_agent.content import Blob, Image, Part, Resource, ResourceLink, Text
-from acp_agent.models.words import in_words
+from acp_agent.models.words import in_words, told
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,7 @@ from acp_agent.models.words import in_words
 )
 def test_words(part: Part, words: str) -> None:
     assert in_words(part) == words
+
+
+def test_what_is_blank_is_said_to_be_nothing() -> None:
+    assert list(told([Text(" \n"), Text("a")], sees=True)) == ["(nothing)", "a"]

@@ -290,3 +290,23 @@ async def test_whatever_comes_is_understood_or_refused(service: Service, events:
         except ValueError:
             pass
     assert isinstance(answer.finish("here/m-1"), Finished | Failed)
+
+
+# What ends oddly, or not at all --------------------------------------------------------------------
+
+
+@each_service
+async def test_an_answer_is_whole_when_only_the_end_of_the_connection_is_missing(service: Service) -> None:
+    pieces = list(service.speak(SPOKEN))
+    said_before_the_last = service.protocol in ("openai", "anthropic", "bedrock")
+    cut = pieces[:-1] if said_before_the_last else pieces
+    events = await ask(service, of(service, *cut, breaks=True))
+    assert [type(event) for event in events] == [TextPiece, TextPiece, Finished]
+
+
+async def test_signs_of_life_are_no_answer() -> None:
+    anthropic = next(each for each in SERVICES if each.protocol == "anthropic")
+    pings = Answer([b'data: {"type": "ping"}\n\n'] * 1_000_000, content_type=anthropic.content_type)
+    (end,) = await ask(anthropic, pings, silence_limit_s=0.05)
+    assert isinstance(end, Failed)
+    assert (end.kind, "0.3 s" in end.message) == ("timeout", True)

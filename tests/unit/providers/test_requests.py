@@ -418,3 +418,46 @@ async def test_services_count_in_their_own_words(
     choice: dict[str, object] = {"delta": {}, "finish_reason": "stop"}
     chunk = {"choices": [{**choice, "usage": usage}]} if within else {"choices": [choice], "usage": usage}
     assert await ask(CHAT, Answer([sse(chunk)])) == [Finished("end", counted)]
+
+
+# Mistral's models ----------------------------------------------------------------------------------
+
+
+async def test_mistrals_models_get_short_ids_and_answers_between_outputs_and_users() -> None:
+    request = working()
+    messages = [*request.messages, *HELLO.messages]
+    got = await served(CHAT, request._replace(messages=messages), model="mistralai/devstral-2")
+    _, asked, called, output, between, told = cast("list[Any]", got.body["messages"])
+    assert [each["role"] for each in (asked, between, told)] == ["user", "assistant", "user"]
+    call_id = called["tool_calls"][0]["id"]
+    assert (len(call_id), call_id.isalnum()) == (9, True)
+    assert output["tool_call_id"] == call_id
+    plain = await served(CHAT, request._replace(messages=messages), model="gpt")
+    assert len(cast("list[Any]", plain.body["messages"])) == 5
+
+
+# What is blank ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", [ANTHROPIC, BEDROCK, GEMINI], ids=["anthropic", "bedrock", "gemini"])
+async def test_no_text_is_blank(service: Service) -> None:
+    turn = AssistantTurn(" ", "", (CALL,))
+    blank = [UserTurn((Text(""), Text(" "))), turn, OUTPUT._replace(output="\n"), UserTurn((Text("\n"),))]
+    got = await served(service, HELLO._replace(messages=blank, tools=[READ]))
+    texts = _texts({key: value for key, value in got.body.items() if key in ("messages", "contents")})
+    assert "(nothing)" in texts
+    assert [text for text in texts if service is not GEMINI and not text.strip()] == []
+    assert "" not in texts
+
+
+def _texts(data: object) -> list[str]:
+    """Everything that stands behind `text` or `content`."""
+    if isinstance(data, dict):
+        pairs = cast("dict[str, object]", data).items()
+        own = [value for key, value in pairs if key in ("text", "content") and isinstance(value, str)]
+        return own + [text for _, value in pairs for text in _texts(value)]
+    return (
+        [text for each in cast("list[object]", data) for text in _texts(each)]
+        if isinstance(data, list)
+        else []
+    )

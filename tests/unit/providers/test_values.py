@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from acp_adapters.providers.values import place, vertex, without
+from acp_adapters.providers.values import place, sound, vertex, without
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_leaving_out_what_is_within() -> None:
     assert without({"a": {"b": 1}}, "a.b") == {}
     assert without(body, "x.y") == body
     assert without(body, "e") == {"a": {"b": {"c": 1}, "d": 2}}
+
+
+@pytest.mark.parametrize("arguments", ["", "{", "[1]", '{"a": NaN}', '{"a": 1e999}', '{"a":' * 5000])
+def test_arguments_that_no_service_could_read_are_not_sent(arguments: str) -> None:
+    assert sound(arguments) == {}

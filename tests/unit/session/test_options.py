@@ -15,6 +15,7 @@ from acp_agent.models.catalogue.providers import provider_types
 from acp_agent.models.keys import Key
 from acp_agent.models.naming import Resolved
 from acp_agent.models.routes import Route
+from acp_agent.models.routing import Asked
 from acp_agent.permission.gate import MODES, Gate, Mode, Unattended
 from acp_agent.session.options import Defaults, Options, Ways
 from acp_agent.session.records import from_json, to_json
@@ -92,6 +93,15 @@ def asked(options: Options) -> tuple[str, object]:
     model = options.model
     assert isinstance(model, Connected)
     return model.name, dict(model.route.extra)
+
+
+def test_auto_does_without_a_model_that_cannot_be_used() -> None:
+    options = make(roles={"smol": "gone/m", "slow": "two/deep"})
+    options.choose("model", "auto")
+    why = options.begin_prompt(Asked("hello", 1))
+    assert why.startswith("Auto: one/plain (smol; ")
+    assert "there is no provider for 'gone/m'" in why
+    assert asked(options)[0] == "one/plain"
 
 
 def test_the_options_there_are() -> None:
