@@ -28,6 +28,9 @@ MOST_PROBLEMS = 10
 FOUND_CHARACTERS = 40
 OPINION_CHARACTERS = 1 << 20
 """A longer text is judged by the grammar alone."""
+LINE_CHARACTERS = 1000
+"""Of a line that are searched for a reason to doubt the grammar."""
+MOST_ROWS = 100
 _PARTS = 4
 """So many parts of a path, from its end, may say that a file is not what its name says."""
 _WORD = re.compile(r"[^\W_]+")
@@ -122,9 +125,10 @@ def _excused(parsed: _Parsed, text: str, opinion: Opinion | None, *, balanced: b
     if any(re.search(pattern, text) for pattern in check.waived):
         return True
     lines = text.split("\n")
-    near = [lines[row] for first, last in parsed.rows for row in {first, last} if row < len(lines)]
+    rows = {row for span in parsed.rows for row in span}
     if opinion and opinion.problem:
-        near.append(lines[min(max(opinion.problem.line, 1), len(lines)) - 1])
+        rows.add(max(opinion.problem.line, 1) - 1)
+    near = [lines[row][:LINE_CHARACTERS] for row in sorted(rows)[:MOST_ROWS] if row < len(lines)]
     doubts = re.compile("|".join((table().placeholders, *(check.gaps if balanced else ()))))
     return any(doubts.search(line) for line in near)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_adapters.syntax.parsing import definitions
+from acp_adapters.syntax.parsing import definitions, matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,13 +35,11 @@ class Definitions(NamedTuple):
 
 def definitions_in(parsed: Parsed) -> Definitions:
     """In the order of the text; of two with one name the one whose pattern comes first."""
-    from tree_sitter import QueryCursor
-
-    matches = QueryCursor(definitions(parsed.language.name)).matches(parsed.root)
+    every = matches(definitions(parsed.language.name), parsed.root)
     found: dict[int, Found] = {}
     wrapped: dict[int, Node] = {}
     leading: list[Node] = []
-    for _, captures in sorted(matches, key=lambda match: match[0]):
+    for _, captures in sorted(every, key=lambda match: match[0]):
         if wrapper := captures.get("_wrapper"):
             wrapped[captures["_inner"][0].id] = wrapper[0]
         elif lead := captures.get("_lead"):

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from acp_adapters.syntax.parsing import loaded
+from acp_adapters.syntax.parsing import captures, loaded
 from acp_agent.workspace.syntax import Problem
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from acp_adapters.syntax.languages import Language, Lexer
 
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_INDENTATION = re.compile(r"\s*")
 _BRACKET = re.compile(r"[()\[\]{}]")
 
 
@@ -33,14 +34,16 @@ class Imbalance(NamedTuple):
 
 def in_tree(language: Language, root: Node, lines: Sequence[str]) -> Imbalance | None:
     """By the tokens of the grammar, which knows strings and comments."""
-    from tree_sitter import QueryCursor
-
     pairs = language.check.pairs or BRACKETS
-    found = QueryCursor(_tokens(language.name)).captures(root).get("token", [])
-    wanted = {*pairs, *pairs.values()}
-    delimiters = (each for each in _delimiters(found, language, lines) if each.text in wanted)
-    ordered = sorted(delimiters, key=lambda each: (each.line, each.column))
-    return imbalance(ordered, pairs, lines)
+    every = captures(_tokens(language.name), root)
+    alone = {node.id for node in every.get("alone", ())}
+    tokens = (node for node in every.get("token", ()) if not node.is_missing and node.id not in alone)
+    ordered = sorted(_delimiters(tokens, pairs), key=lambda each: (each.line, each.column))
+    found = imbalance(ordered, pairs, lines)
+    if found is None:
+        return None
+    suspect = found.suspect and _in_characters(found.suspect, lines)
+    return Imbalance(_in_characters(found.unclosed, lines), suspect)
 
 
 def in_text(lexer: Lexer, text: str) -> Imbalance | None:
@@ -50,7 +53,7 @@ def in_text(lexer: Lexer, text: str) -> Imbalance | None:
     line = line_start = at = 0
     for kind, start in _lexed(lexer, text):
         line += text.count("\n", at, start)
-        line_start = text.rfind("\n", 0, start) + 1
+        line_start = max(line_start, text.rfind("\n", at, start) + 1)
         at = start
         place = Delimiter(kind, line + 1, start - line_start + 1)
         if kind not in lexer.pairs and kind not in lexer.pairs.values():
@@ -69,10 +72,12 @@ def imbalance(found: Iterable[Delimiter], pairs: Mapping[str, str], lines: Seque
             opened.append(each)
             continue
         wanted = counterparts[each.text]
-        if not any(before.text == wanted for before in opened):
-            return Imbalance(_problem(each, "closes nothing"), suspect)
-        if opened[-1].text != wanted:
-            nearest = max(index for index, before in enumerate(opened) if before.text == wanted)
+        if not opened or opened[-1].text != wanted:
+            nearest = max(
+                (index for index, before in enumerate(opened) if before.text == wanted), default=None
+            )
+            if nearest is None:
+                return Imbalance(_problem(each, "closes nothing"), suspect)
             return Imbalance(_problem(opened[nearest + 1], "is never closed"), suspect)
         if suspect is None:
             suspect = _suspect(opened[-1], each, lines)
@@ -91,26 +96,31 @@ def _suspect(opener: Delimiter, closer: Delimiter, lines: Sequence[str]) -> Prob
 
 
 def _indentation(line: str) -> int:
-    return len(line) - len(line.lstrip())
+    found = _INDENTATION.match(line)
+    return found.end() if found else 0
+
+
+def _in_characters(problem: Problem, lines: Sequence[str]) -> Problem:
+    """With the column in characters, which the parser counts in bytes."""
+    before = lines[problem.line - 1].encode("utf-8", "replace")[: problem.column - 1]
+    return problem._replace(column=len(before.decode("utf-8", "replace")) + 1)
 
 
 def _problem(place: Delimiter, what: str) -> Problem:
     return Problem(place.line, place.column, f"`{place.text}` {what}")
 
 
-def _delimiters(found: Iterable[Node], language: Language, lines: Sequence[str]) -> Iterator[Delimiter]:
-    words = {*language.check.pairs, *language.check.pairs.values()}
-    for node in found:
-        parent = node.parent if language.check.unpaired else None
-        if node.is_missing or (parent and parent.type in language.check.unpaired):
-            continue
+def _delimiters(tokens: Iterable[Node], pairs: Mapping[str, str]) -> Iterator[Delimiter]:
+    """Columns in bytes."""
+    wanted = {*pairs, *pairs.values()}
+    for node in tokens:
         line, column = node.start_point
-        column = len(lines[line].encode()[:column].decode("utf-8", "replace"))
-        if node.type in words:
+        if node.type in wanted:
             yield Delimiter(node.type, line + 1, column + 1)
             continue
         for match in _BRACKET.finditer(node.type):
-            yield Delimiter(match[0], line + 1, column + match.start() + 1)
+            if match[0] in wanted:
+                yield Delimiter(match[0], line + 1, column + match.start() + 1)
 
 
 def _lexed(lexer: Lexer, text: str) -> Iterator[tuple[str, int]]:
@@ -153,13 +163,15 @@ def _tokens(name: str) -> Query:
 
     from acp_adapters.syntax.languages import table
 
-    grammar, pairs = loaded(name), table().languages[name].check.pairs
+    grammar, check = loaded(name), table().languages[name].check
     kinds: set[str] = set()
     for kind_id in range(grammar.node_kind_count):
         kind = grammar.node_kind_for_id(kind_id)
         if kind and not grammar.node_kind_is_named(kind_id) and grammar.node_kind_is_visible(kind_id):
             kinds.add(kind)
-    words = {*pairs, *pairs.values()}
+    words = {*check.pairs, *check.pairs.values()}
     wanted = sorted(kind for kind in kinds if kind in words or (_BRACKET.search(kind) and len(kind) < 5))
     quoted = (kind.replace("\\", "\\\\").replace('"', '\\"') for kind in wanted)
-    return Query(grammar, "".join(f'"{kind}" @token\n' for kind in quoted) or "(_) @none")
+    tokens = [f'"{kind}" @token' for kind in quoted] or ["(_) @none"]
+    alone = [f"({kind} _ @alone)" for kind in check.unpaired]
+    return Query(grammar, "\n".join((*tokens, *alone)))

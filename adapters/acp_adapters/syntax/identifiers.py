@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from acp_adapters.syntax.definitions import definitions_in
 from acp_adapters.syntax.outlining import symbols_of
-from acp_adapters.syntax.parsing import known_language, parse, uses
+from acp_adapters.syntax.parsing import captures, known_language, parse, uses
 from acp_agent.workspace.syntax import GrammarMissing, Occurrence
 
 if TYPE_CHECKING:
@@ -33,15 +33,13 @@ def occurrences(path: PurePath, text: str, name: str | None = None) -> tuple[Occ
 def _occurrences(
     parsed: Parsed, found: Definitions, symbols: Sequence[Symbol], name: str | None
 ) -> Iterator[Occurrence]:
-    from tree_sitter import QueryCursor
-
-    captures = QueryCursor(uses(parsed.language.name)).captures(parsed.root)
-    called = {node.end_byte for node in captures.get("call", ())}
-    imports = sorted((node.start_byte, node.end_byte) for node in captures.get("import", ()))
+    every = captures(uses(parsed.language.name), parsed.root)
+    called = {node.end_byte for node in every.get("call", ())}
+    imports = sorted((node.start_byte, node.end_byte) for node in every.get("import", ()))
     defined = {each.name.end_byte for each in found.found}
     wanted = name.encode() if name is not None else None
     around = _Around(symbols)
-    for node in sorted(captures.get("identifier", ()), key=lambda node: node.start_byte):
+    for node in sorted(every.get("identifier", ()), key=lambda node: node.start_byte):
         start, end = node.start_byte, node.end_byte
         text = parsed.source[start:end]
         if node.child_count or (wanted is not None and text != wanted):

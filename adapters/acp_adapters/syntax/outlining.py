@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 SIGNATURE_CHARACTERS = 200
 NAME_CHARACTERS = 100
+FAR_BYTES = 200
+"""A comment does not belong to what is further away, or begin further into its line."""
+RAW_BYTES = 1000
+"""Of a name as it stands in the text, with its type arguments."""
 _TYPES = frozenset(("class", "struct", "interface", "trait", "enum", "impl", "extension"))
 _DATA = frozenset(("table", "key", "rule", "element", "test"))
 _CODE = frozenset(("function", "method", "constructor"))
@@ -145,7 +149,8 @@ def _plain(name: str, language: Language) -> str:
 
 
 def _text(parsed: Parsed, node: Node) -> str:
-    return parsed.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    end = min(node.end_byte, node.start_byte + RAW_BYTES)
+    return parsed.source[node.start_byte : end].decode("utf-8", "replace")
 
 
 def _begin(parsed: Parsed, node: Node, leading: Sequence[Node], ends: Sequence[int]) -> Node:
@@ -154,6 +159,8 @@ def _begin(parsed: Parsed, node: Node, leading: Sequence[Node], ends: Sequence[i
     index = bisect_right(ends, first.start_byte) - 1
     while index >= 0:
         before = leading[index]
+        if first.start_byte - before.end_byte > FAR_BYTES or before.start_point[1] > FAR_BYTES:
+            break
         between = source[before.end_byte : first.start_byte]
         alone = not source[before.start_byte - before.start_point[1] : before.start_byte].strip()
         lines = first.start_point[0] - before.end_point[0] + (1 if before.end_point[1] == 0 else 0)

@@ -26,6 +26,8 @@ MAX_BYTES = 2 << 20
 """Of a text that is parsed; about a third of a second."""
 MAX_S = 3.0
 """For one parse; texts that make no sense can take long."""
+MAX_BESIDE = 5000
+"""Nodes in one error."""
 PIECE = 64 << 10
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
@@ -63,6 +65,36 @@ def tree(language: Language, source: bytes) -> Tree:
         return parser.parse(read, progress_callback=late)
     except ValueError as error:
         raise TooMuch(f"Parsing it takes more than {MAX_S:.0f} s.") from error
+
+
+def matches(query: Query, root: Node) -> list[tuple[int, dict[str, list[Node]]]]:
+    """What a query finds, each with the number of its pattern. Raises TooMuch."""
+    from tree_sitter import QueryCursor
+
+    _require_narrow(root)
+    return QueryCursor(query).matches(root)
+
+
+def captures(query: Query, root: Node) -> dict[str, list[Node]]:
+    """What a query finds, by the names in it. Raises TooMuch."""
+    from tree_sitter import QueryCursor
+
+    _require_narrow(root)
+    return QueryCursor(query).captures(root)
+
+
+def _require_narrow(root: Node) -> None:
+    """Raises TooMuch for a text that makes so little sense that a query would take for ever.
+
+    The time goes with the square of how much stands side by side in one error, and stopping a cursor on the
+    way ends the process (tree-sitter 0.26.1).
+    """
+    stack = [root] if root.has_error else []
+    while stack:
+        node = stack.pop()
+        if node.is_error and node.child_count > MAX_BESIDE:
+            raise TooMuch("It has too many syntax errors.")
+        stack.extend(child for child in node.children if child.has_error)
 
 
 @cache
@@ -141,6 +173,8 @@ class Places:
     def __init__(self, source: bytes) -> None:
         self._source = source
         self._ascii = source.isascii()
+        self._known = (0, 0, 0)
+        """The place that was asked for last, and its characters: most are asked for in order."""
         self._lines = [] if self._ascii else source.split(b"\n")
         lengths = (len(line.decode("utf-8", "replace")) + 1 for line in self._lines)
         self._starts = list(accumulate(lengths, initial=0))
@@ -151,7 +185,11 @@ class Places:
         row, column = point
         if self._ascii:
             return column + 1
-        return len(self._lines[row][:column].decode("utf-8", "replace")) + 1
+        known_row, known_column, known = self._known
+        start, counted = (known_column, known) if row == known_row and column >= known_column else (0, 0)
+        counted += len(self._lines[row][start:column].decode("utf-8", "replace"))
+        self._known = (row, column, counted)
+        return counted + 1
 
     def offset(self, at: int) -> int:
         if self._ascii:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 import pytest
@@ -15,6 +16,7 @@ from acp_adapters.syntax.delimiters import imbalance, in_text
 from acp_adapters.syntax.files import Files
 from acp_adapters.syntax.languages import table
 from acp_adapters.syntax.parsing import MAX_BYTES, TooMuch, tree
+from acp_agent.errors import ToolError
 
 FILES = Files()
 
@@ -180,6 +182,30 @@ def test_what_is_too_large_or_takes_too_long() -> None:
     assert told("a.go", None, large) == ""
     with pytest.raises(TooMuch, match="larger than 2 MiB"):
         tree(table().languages["go"], large.encode())
+
+
+HOSTILE = [
+    *(("a.c", text) for text in ('"' + "a" * 50_000, "/*" * 50_000, 'R"(' * 20_000, "'" * 50_000)),
+    ("a.c", '"\\' * 20_000),
+    *(("a.cs", text) for text in ('"""' * 20_000 + "a", '@"' + "a" * 50_000, '$@"' * 20_000)),
+    *(("a.clj", text) for text in ('"' + "\\a" * 50_000, "(def " + "^{a} " * 5_000, "(" * 50_000)),
+    *(("a.rkt", text) for text in ("#|" * 50_000, "#<<a\n" * 20_000, "|" * 50_001)),
+    *(("a.janet", text) for text in ("`" * 50_000 + "(", "(`a" * 20_000)),
+    *(("a.go", text) for text in ("{%a" * 50_000, "{{" * 50_000, "(" * 20_000, "func f(" * 5_000)),
+    *(("a.h", text) for text in ("\n" * 100_000 + "{", "<" * 20_000, "A<" * 20_000 + "f() {}")),
+    *(("a.py", text) for text in ("(" * 20_000, "-" * 50_000, "f'{" * 5_000, "a\n " * 20_000)),
+    ("a.json", "[" * 100_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text"), HOSTILE)
+def test_no_text_takes_for_ever(name: str, text: str) -> None:
+    """The limit of every test is the bound; each takes a fraction of a second."""
+    path = PurePath("/project", name)
+    FILES.check(path, "", text)
+    FILES.check(path, text, f"{text}(")
+    with suppress(ToolError):
+        FILES.outline(path, text)
 
 
 def test_a_grammar_that_is_not_installed_refuses_nothing() -> None:
