@@ -358,7 +358,11 @@ async def test_keys_of_the_settings_are_secrets_also_before_their_turn(tmp_path:
     file.chmod(0o600)
     bench = Bench(tmp_path, HOME, B="key-b")
     bench.ring["me"] = "key-of-the-ring"
-    sources = Sources(bench.env, lambda _, user: bench.ring[user], bench.stored)
+
+    def keyring(_: str, user: str, /) -> str | None:
+        return bench.ring.get(user)
+
+    sources = Sources(bench.env, keyring, bench.stored)
     bench.credentials.sources = sources
     texts = ("key-a", "${B}", f"file:{file}", "keyring:house/me", "${NOT_SET}")
     settings = Settings(providers={"openai": ProviderEntry(api_keys=texts, pool="round_robin")})
