@@ -125,7 +125,10 @@ class Options:
 
     def model_for(self, role: str) -> Model:
         """The model for particular work: the one of the role, else the session's. Raises as `model` does."""
-        route = self._route_of(role)
+        try:
+            route = self._route_of(role)
+        except AgentError:  # the session's model does it as well
+            route = None
         return self._ways.connect(route, DEFAULT_LEVEL) if route else self.model
 
     def _route_of(self, role: str) -> Route | None:

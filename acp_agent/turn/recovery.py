@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Delayed, Failed, FailureKind, Finished
     from acp_agent.turn.feed import Feed
 
+SHORTEST_PARK_S = 20.0
+"""A service that wants less than this has been asked again already, as often as is sensible."""
 MOST_IN_A_ROW = 3
 """Answers that break off before the turn gives up."""
 BROKEN: frozenset[FailureKind] = frozenset(
@@ -94,7 +96,7 @@ class Recovery:
             return "again"
         if failed.kind == "context_length":
             return await self._after_overflow(message)
-        if failed.wait_s is not None and failed.kind in ("rate_limit", "overloaded"):
+        if (failed.wait_s or 0) > SHORTEST_PARK_S and failed.kind in ("rate_limit", "overloaded"):
             if await self._aids.park(failed._replace(message=message)):
                 return "again"
             return "end_turn"

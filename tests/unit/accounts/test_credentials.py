@@ -359,10 +359,11 @@ async def test_keys_of_the_settings_are_secrets_also_before_their_turn(tmp_path:
     bench = Bench(tmp_path, HOME, B="key-b")
     bench.ring["me"] = "key-of-the-ring"
 
-    def ring(service: str, user: str) -> str | None:
-        return bench.ring[user] if service else None
+    def keyring(_: str, user: str, /) -> str | None:
+        return bench.ring.get(user)
 
-    sources = bench.credentials.sources = Sources(bench.env, ring, bench.stored)
+    sources = Sources(bench.env, keyring, bench.stored)
+    bench.credentials.sources = sources
     texts = ("key-a", "${B}", f"file:{file}", "keyring:house/me", "${NOT_SET}")
     settings = Settings(providers={"openai": ProviderEntry(api_keys=texts, pool="round_robin")})
     known = {"sk-home-1", "key-a", "key-b", "key-of-the-file"}
