@@ -60,6 +60,8 @@ class Language(NamedTuple):
     """Whether the grammar comes with every installation."""
     ascii: bool
     """The grammar's scanner ends the process when it meets some characters beyond ASCII."""
+    unsafe: str
+    """An expression for texts that the grammar's scanner may not survive."""
     hints: Mapping[str, str]
     """Expressions for what shows that a text is in another language whose files may have the same names."""
     fallbacks: tuple[str, ...]
@@ -110,6 +112,7 @@ def _language(name: str, entry: Mapping[str, Any]) -> Language:
         grammar=Grammar(**entry["grammar"]) if "grammar" in entry else None,
         normal=entry.get("normal", False),
         ascii=entry.get("ascii", False),
+        unsafe=entry.get("unsafe", ""),
         hints=entry.get("hints", {}),
         fallbacks=tuple(entry.get("fallbacks", ())),
         queries=tuple(entry.get("queries", (name,))),

@@ -29,6 +29,10 @@ MAX_S = 3.0
 MAX_BESIDE = 5000
 """Nodes in one error."""
 PIECE = 64 << 10
+MAX_DEPTH = 2000
+"""Of brackets in brackets."""
+_OPENERS = (b"(", b"[", b"{")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"()[]{}"))
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
@@ -48,6 +52,8 @@ def tree(language: Language, source: bytes) -> Tree:
     """
     if len(source) > MAX_BYTES:
         raise TooMuch(f"It is larger than {MAX_BYTES >> 20} MiB, which is not parsed.")
+    if _too_deep(source) or (language.unsafe and re.search(language.unsafe.encode(), source)):
+        raise TooMuch("It is nested too deeply.")
     from tree_sitter import Parser
 
     if language.ascii:
@@ -65,6 +71,19 @@ def tree(language: Language, source: bytes) -> Tree:
         return parser.parse(read, progress_callback=late)
     except ValueError as error:
         raise TooMuch(f"Parsing it takes more than {MAX_S:.0f} s.") from error
+
+
+def _too_deep(source: bytes) -> bool:
+    """Whether brackets may be nested so deeply that looking through the tree takes for ever."""
+    if sum(map(source.count, _OPENERS)) <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in source.translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"([{" else -1
+        if depth > MAX_DEPTH:
+            return True
+        depth = max(depth, 0)
+    return False
 
 
 def matches(query: Query, root: Node) -> list[tuple[int, dict[str, list[Node]]]]:

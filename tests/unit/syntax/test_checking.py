@@ -194,7 +194,10 @@ HOSTILE = [
     *(("a.go", text) for text in ("{%a" * 50_000, "{{" * 50_000, "(" * 20_000, "func f(" * 5_000)),
     *(("a.h", text) for text in ("\n" * 100_000 + "{", "<" * 20_000, "A<" * 20_000 + "f() {}")),
     *(("a.py", text) for text in ("(" * 20_000, "-" * 50_000, "f'{" * 5_000, "a\n " * 20_000)),
-    ("a.json", "[" * 100_000),
+    *(("a.json", text) for text in ("[" * 100_000, "[" * 100_000 + "]" * 100_000)),
+    *(("a.yaml", text) for text in ("- " * 20_000, "? " * 254 + "a", "a: |\n" + " " * 20_000 + "x\n")),
+    ("a.yaml", "".join(" " * depth + "a:\n" for depth in range(300))),
+    ("a.yaml", "".join(f"{' ' * depth}a:\n{' ' * depth}- b:\n" for depth in range(119))),
 ]  # fmt: skip
 
 
