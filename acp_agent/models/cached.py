@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import anyio.to_thread
 
+from acp_agent.models.around import Around
 from acp_agent.models.stream import CallArguments, Failed, Finished, Free, Rerouted, TextPiece, ThoughtPiece
 
 if TYPE_CHECKING:
@@ -36,29 +37,17 @@ class Keeps(Protocol):
     def put(self, key: str, events: Iterable[StreamEvent], /) -> None: ...
 
 
-class CachedModel:
+class CachedModel(Around):
     """models.stream.Model"""
 
     def __init__(
         self, model: Model, route: Route, answers: Keeps, harmless: Callable[[str], bool] = lambda _: True
     ) -> None:
         """Answers that hold what is not `harmless` are not kept."""
-        self._model = model
+        super().__init__(model)
         self._route = route
         self._answers = answers
         self._harmless = harmless
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def window(self) -> int:
-        return self._model.window
-
-    @property
-    def sees(self) -> bool:
-        return self._model.sees
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         key = key_of(self._route, request, sees=self.sees)

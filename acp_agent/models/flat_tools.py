@@ -6,6 +6,7 @@ import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
+from acp_agent.models.around import Around
 from acp_agent.models.flattening import flattened
 from acp_agent.models.messages import AssistantTurn
 from acp_agent.models.stream import CallArguments, CallStarted, Delayed, Failed, Finished, Rerouted
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from acp_agent.models.stream import Model, StreamEvent
 
 
-class FlatTools:
+class FlatTools(Around):
     """models.stream.Model around another.
 
     Arguments of the tools concerned come in one piece at the end of an answer. Whoever watches how
@@ -26,20 +27,8 @@ class FlatTools:
     """
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        super().__init__(model)
         self._known: dict[str, tuple[ToolSpec, Flat | None]] = {}
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def window(self) -> int:
-        return self._model.window
-
-    @property
-    def sees(self) -> bool:
-        return self._model.sees
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamEvent]:
         flats = {spec.name: flat for spec in request.tools if (flat := self._flat(spec))}

@@ -18,11 +18,13 @@ from acp_adapters.sandbox import bwrap
 from acp_agent.permission.shielded import guarded_places, hidden_places
 from acp_agent.workspace.confining import Chosen, Confining, Surroundings
 from acp_agent.workspace.limits import Limits
-from acp_agent.workspace.sandbox import probe
+from acp_agent.workspace.sandbox import Found, probe
 from tests.support.cell import LIMIT_S, WELL_KNOWN, Cell, cell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from acp_agent.workspace.sandbox import Mode
 
 
 @pytest.fixture
@@ -211,12 +213,10 @@ async def test_a_program_in_the_workspace_is_not_taken_for_bwrap(ground: Path) -
     program.parent.mkdir()
     shutil.copy(shutil.which("bwrap") or "", program)
 
-    async def find(_: object) -> object:
-        from acp_agent.workspace.sandbox import Found
-
+    async def find(_: Mode) -> Found:
         return Found(bwrap.Bubblewrap(str(program)))
 
-    confining = Confining(Chosen("auto"), Surroundings((ground,)), find)  # type: ignore[arg-type]
+    confining = Confining(Chosen("auto"), Surroundings((ground,)), find)
     await confining.ready()
     assert confining.name == ""
     assert "is in the workspace" in confining.found.reason if confining.found else False

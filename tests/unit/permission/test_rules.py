@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from acp_agent.permission.gate import Mode, Verdict
 
 COMMANDS = [
-    ("cd *", "cd /srv/work/foo", True),
+    ("cd *", "cd /srv/code/foo", True),
     ("cd *", "xcd foo", False),
     ("ls *", "ls", True),
     ("ls *", "lsof", False),
